@@ -1,0 +1,278 @@
+"""The four servers of a local stack: how each is prepared, started, probed and asked to end.
+
+Each is one Server in the table at the end; stack.py treats them all alike. Readiness is an
+answer of the server to a request of its own protocol, never an open port or a log line.
+"""
+import base64
+import glob
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import uuid
+from typing import Callable, NamedTuple
+
+import proc
+import s3
+from proc import StepError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUCKET = "esteira-documents"
+DATABASE = "esteira"
+JVM = ["java", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto"]
+
+
+class Server(NamedTuple):
+    """How to run one server. The functions take the stack."""
+    ports: tuple        # names of the ports it listens on; the first is the one clients use
+    prepare: Callable   # make its data and configuration, once and again at each start
+    argv: Callable
+    ready: Callable     # does it answer? False or OSError = not yet
+    finish: Callable    # what is to be made in it once it answers
+    stop_signal: int
+    deadline_s: float
+
+
+def prepare_var():
+    """var/, or, when root's services could not reach it (a tree in /root), a link to a place."""
+    var, user = os.path.join(ROOT, "var"), proc.service_user()
+    os.makedirs(var, 0o755, exist_ok=True)
+    if not os.access(var, os.W_OK):
+        raise StepError("var", f"{var} belongs to another user", "use that user, or remove it")
+    if not proc.reachable(user, os.path.realpath(var)):
+        tag = hashlib.sha256(ROOT.encode()).hexdigest()[:8]
+        place = f"/var/lib/esteira-{tag}"
+        if os.path.exists(place):
+            shutil.rmtree(var)
+        else:
+            shutil.move(var, place)
+        os.chmod(place, 0o755)
+        os.symlink(place, var)
+    return os.path.realpath(var)
+
+
+def lib_dir(name):
+    """Where the jars of kafka or s3proxy are."""
+    return os.path.join(os.path.realpath(os.path.join(ROOT, "var")), "lib", name)
+
+
+def resolve(name):
+    """Copy the pinned jars into var/lib/NAME, once per content of the pom. -> True if it worked."""
+    pom, dest = os.path.join(HERE, "pom.xml"), lib_dir(name)
+    with open(pom, "rb") as f:
+        stamp = hashlib.sha256(f.read()).hexdigest()
+    try:
+        with open(os.path.join(dest, ".stamp"), encoding="ascii") as f:
+            if f.read() == stamp:
+                return False
+    except FileNotFoundError:
+        pass
+    work = f"{dest}.{os.getpid()}"
+    argv = ["mvn", "-B", "-q", "-Dstyle.color=never", "-f", pom, f"-P{name}",
+            "dependency:copy-dependencies", f"-DoutputDirectory={work}"]
+    for attempt in (1, 2, 3):
+        shutil.rmtree(work, ignore_errors=True)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            break
+        if attempt == 3:
+            lines = "\n".join((done.stdout + done.stderr).splitlines()[:8])
+            raise StepError(f"maven {name}", f"artifacts not resolved\n{lines}",
+                            "check the network and Maven's settings.xml, then run again")
+    with open(os.path.join(work, ".stamp"), "w", encoding="ascii") as f:
+        f.write(stamp)
+    subprocess.run(["chmod", "-R", "a+rX", work], check=True)
+    shutil.rmtree(dest, ignore_errors=True)
+    os.rename(work, dest)
+    return True
+
+
+def run(stack, step, argv, remedy, env=None):
+    """Run a preparing command as the service user; its failure is the step's."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=stack.dir,
+                          stdin=subprocess.DEVNULL, env={**stack.base_env(), **(env or {})},
+                          **proc.run_as(stack.user))
+    if done.returncode != 0:
+        raise StepError(step, (done.stderr or done.stdout).strip()[-2000:], remedy)
+
+
+def postgres_bin(name):
+    """A program of the newest installed Postgres (initdb and postgres are not on PATH)."""
+    found = glob.glob(f"/usr/lib/postgresql/*/bin/{name}")
+    if not found:
+        raise StepError("postgres", f"{name} is not installed", "run ./dev packages")
+    return max(found, key=lambda path: float(path.split("/")[4]))
+
+
+def postgres_prepare(stack):
+    data, fresh = stack.path("postgres"), stack.path("postgres.new")
+    if os.path.exists(os.path.join(data, "PG_VERSION")):
+        return
+    shutil.rmtree(fresh, ignore_errors=True)
+    stack.own_dir(fresh)
+    pwfile = stack.write(stack.path("conf/postgres.pw"), stack.secrets["roles"]["postgres"], 0o600)
+    run(stack, "postgres initdb",
+        [postgres_bin("initdb"), "-D", fresh, "-U", "postgres", f"--pwfile={pwfile}",
+         "--auth=scram-sha-256", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync"],
+        "./dev down --wipe, then again")
+    os.unlink(pwfile)
+    os.rename(fresh, data)  # a half-made cluster never has the final name
+
+
+def postgres_argv(stack):
+    sockets = stack.path("run")
+    settings = {
+        "listen_addresses": "127.0.0.1", "port": stack.ports["postgres"],
+        # a unix socket's path has at most 107 bytes
+        "unix_socket_directories": sockets if len(sockets) < 80 else "",
+        "max_connections": 200, "fsync": "on" if stack.durable else "off",
+        "timezone": "UTC", "log_timezone": "UTC", "shared_buffers": "128MB",
+        "log_line_prefix": "%m [%p] %u ",
+    }
+    argv = [postgres_bin("postgres"), "-D", stack.path("postgres")]
+    for name, value in settings.items():
+        argv += ["-c", f"{name}={value}"]
+    return argv
+
+
+def postgres_ready(stack):
+    return subprocess.run(
+        ["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(stack.ports["postgres"])],
+        check=False).returncode == 0
+
+
+def postgres_finish(stack):
+    known = stack.psql("SELECT 1 FROM pg_database WHERE datname = 'esteira'", database="postgres")
+    if not known.strip():
+        stack.psql(f"CREATE DATABASE {DATABASE}", database="postgres")
+
+
+def redis_argv(stack):
+    return ["redis-server", "--bind", "127.0.0.1", "--port", str(stack.ports["redis"]),
+            "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+            "--dir", stack.path("run"), "--daemonize", "no"]
+
+
+def redis_ready(stack):
+    with socket.create_connection(("127.0.0.1", stack.ports["redis"]), 1) as s:
+        s.sendall(b"PING\r\n")
+        return s.recv(16).startswith(b"+PONG")
+
+
+def copy_conf(stack, name):
+    """Put a file of this folder where the service user can read it, wherever the tree is."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+        stack.write(stack.path(f"conf/{name}"), f.read(), 0o644)
+
+
+def kafka_prepare(stack):
+    copy_conf(stack, "log4j2.xml")
+    data, conf = stack.path("kafka"), stack.path("conf/kafka.properties")
+    broker, controller = stack.ports["kafka"], stack.ports["kafka.controller"]
+    settings = {
+        "process.roles": "broker,controller", "node.id": 1,
+        # the static form: the controller's port is configuration, not part of the data
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": data, "auto.create.topics.enable": "false",
+        "log.message.timestamp.type": "LogAppendTime",
+        "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 8,
+        "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        # after a kill -9 the broker is refused until its old session is over (default 9 s)
+        "broker.session.timeout.ms": 4000, "broker.heartbeat.interval.ms": 1000,
+    }
+    stack.write(conf, "".join(f"{k}={v}\n" for k, v in settings.items()), 0o644)
+    if not os.path.exists(os.path.join(data, "meta.properties")):
+        stack.own_dir(data)
+        run(stack, "kafka format",
+            JVM + ["-XX:TieredStopAtLevel=1", "-cp", lib_dir("kafka") + "/*",
+                   "kafka.tools.StorageTool", "format", "-t", stack.secrets["kafka_cluster_id"],
+                   "-c", conf], "./dev down --wipe, then again")
+
+
+def kafka_argv(stack):
+    return JVM + ["-Xmx512m", f"-Djava.io.tmpdir={stack.path('run')}",
+                  f"-Dlog4j2.configurationFile={stack.path('conf/log4j2.xml')}",
+                  "-cp", lib_dir("kafka") + "/*", "kafka.Kafka",
+                  stack.path("conf/kafka.properties")]
+
+
+def _exactly(sock, size):
+    data = b""
+    while len(data) < size:
+        part = sock.recv(size - len(data))
+        if not part:
+            raise OSError("closed")
+        data += part
+    return data
+
+
+def kafka_ready(stack):
+    """Metadata v1 without topics: ready when the broker lists itself and knows its controller."""
+    body = struct.pack(">hhih", 3, 1, 1, -1) + struct.pack(">i", 0)
+    with socket.create_connection(("127.0.0.1", stack.ports["kafka"]), 1) as s:
+        s.settimeout(2)
+        s.sendall(struct.pack(">i", len(body)) + body)
+        answer = _exactly(s, struct.unpack(">i", _exactly(s, 4))[0])
+    return struct.unpack(">i", answer[4:8])[0] == 1
+
+
+def s3_prepare(stack):
+    copy_conf(stack, "logback.xml")
+    access, secret = stack.s3_keys
+    stack.own_dir(stack.path("s3"))
+    stack.write(stack.path("conf/s3.properties"), "\n".join([
+        f"s3proxy.endpoint=http://127.0.0.1:{stack.ports['s3']}",
+        "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
+        f"s3proxy.credential={secret}", "jclouds.provider=filesystem-nio2",
+        f"jclouds.filesystem.basedir={stack.path('s3')}", ""]), 0o600)
+
+
+def s3_argv(stack):
+    return JVM + ["-Xmx256m", f"-Djava.io.tmpdir={stack.path('run')}",
+                  f"-Dlogback.configurationFile={stack.path('conf/logback.xml')}",
+                  "-cp", lib_dir("s3proxy") + "/*", "org.gaul.s3proxy.Main",
+                  "--properties", stack.path("conf/s3.properties")]
+
+
+def s3_ready(stack):
+    return s3.request(stack.ports["s3"], stack.s3_keys, "GET", "/")[0] == 200
+
+
+def s3_finish(stack):
+    status = s3.request(stack.ports["s3"], stack.s3_keys, "PUT", f"/{BUCKET}")[0]
+    if status not in (200, 409):
+        raise StepError("s3 bucket", f"PUT answers {status}", "./dev logs s3")
+
+
+def new_cluster_id():
+    """A Kafka cluster id: base64url of a UUID; a leading dash would read as an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
+
+
+def nothing(_stack):
+    """Redis has nothing to prepare and nothing to finish; Kafka's topics are made by estctl."""
+
+
+SERVERS = {
+    "postgres": Server(("postgres",), postgres_prepare, postgres_argv, postgres_ready,
+                       postgres_finish, signal.SIGINT, 30),
+    "redis": Server(("redis",), nothing, redis_argv, redis_ready, nothing, signal.SIGTERM, 10),
+    "s3": Server(("s3",), s3_prepare, s3_argv, s3_ready, s3_finish, signal.SIGTERM, 30),
+    "kafka": Server(("kafka", "kafka.controller"), kafka_prepare, kafka_argv, kafka_ready,
+                    nothing, signal.SIGTERM, 60),
+}

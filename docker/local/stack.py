@@ -1,0 +1,486 @@
+"""A named, isolated local stack: Postgres, Redis, S3 and Kafka, then the services on top.
+
+Everything of a stack lives in one directory (var/dev, var/test-XXXX) and listens on loopback
+ports picked for it; state.json there names every process by pid and start time. Tests use it so:
+
+    with Stack.temporary() as s:        # servers up, migrations deployed, topics made
+        s.tenant("demo-a", "Demo A")
+        key = s.key("demo-a")
+        intake = s.start_service("intake")
+        ... requests to intake.url, s.psql("SELECT ..."), s.redis_url ...
+        s.kill_one("kafka"); s.start_one("kafka")       # same port, same data
+"""
+import contextlib
+import fcntl
+import glob
+import hashlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+import proc  # noqa: E402
+import s3  # noqa: E402
+import servers  # noqa: E402
+from proc import StepError  # noqa: E402
+from servers import BUCKET, DATABASE, ROOT, SERVERS, prepare_var  # noqa: E402
+
+SERVICES = ("intake", "ocr", "audit")
+LOGIN_ROLES = ("esteira_migrator", "esteira_backup", "esteira_operator",
+               *(f"esteira_{s}" for s in SERVICES), *(f"esteira_frame_{s}" for s in SERVICES))
+ALL_SCOPES = "extract,status,events,webhooks,audit,operate"
+TOPIC_PREFIX = "esteira."
+SERVICE_DEADLINE_S = 60
+
+
+class Service(NamedTuple):
+    """A running service as a test sees it. url is None for one without a public port."""
+    name: str
+    instance: int
+    pid: int
+    url: str
+    admin: str
+
+
+class Stack:
+    """One stack in one directory. Not thread-safe, but for what it does inside itself."""
+
+    def __init__(self, directory, bin_dir=None, durable=True):
+        """directory: made if missing. bin_dir: where esteira-* and estctl are. durable: fsync."""
+        self.user, self.durable = proc.service_user(), durable
+        self.dir = os.path.realpath(directory)
+        self.bin_dir = os.path.abspath(
+            bin_dir or os.environ.get("ESTEIRA_BIN_DIR") or os.path.join(ROOT, "build/release/bin"))
+        self._children, self._mutex = {}, threading.Lock()
+        os.makedirs(self.dir, exist_ok=True)
+        os.chmod(self.dir, 0o755)
+        if not proc.reachable(self.user, self.dir):
+            raise StepError("var", f"{self.user.pw_name} cannot read {self.dir}",
+                            "run ./dev up once as this user, it moves var/ to a place it can read")
+        for name in ("run", "conf"):
+            self.own_dir(self.path(name))
+        os.makedirs(self.path("log"), 0o755, exist_ok=True)
+        self._load()
+
+    @classmethod
+    @contextlib.contextmanager
+    def temporary(cls, bin_dir=None, deploy=True):
+        """A stack of its own for a test, gone with all its data at the end."""
+        var = prepare_var()
+        stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False)
+        try:
+            stack.up()
+            if deploy:
+                stack.deploy()
+                stack.topics()
+            yield stack
+        finally:
+            stack.down(wipe=True)
+
+    # files
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def own_dir(self, path):
+        """A directory only the service user can use."""
+        os.makedirs(path, 0o700, exist_ok=True)
+        os.chmod(path, 0o700)
+        self._chown(path)
+
+    def write(self, path, text, mode):
+        """A file of the service user, never seen with another mode or half its text."""
+        data = text if isinstance(text, bytes) else text.encode()
+        fd, fresh = tempfile.mkstemp(dir=os.path.dirname(path))
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
+            os.fchmod(f.fileno(), mode)
+        self._chown(fresh)
+        os.rename(fresh, path)
+        return path
+
+    def _chown(self, path):
+        if os.geteuid() == 0:
+            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def _load(self):
+        try:
+            with open(self.path("state.json"), encoding="utf-8") as f:
+                self.state = json.load(f)
+            with open(self.path("secrets.json"), encoding="utf-8") as f:
+                self.secrets = json.load(f)
+        except FileNotFoundError:
+            me = proc.stat(os.getpid())
+            self.state = {"ports": {}, "procs": {}, "deployed": None,
+                          "creator": [os.getpid(), me.start]}
+            self.secrets = {
+                "roles": {r: secrets.token_urlsafe(18) for r in ("postgres", *LOGIN_ROLES)},
+                "s3_access": secrets.token_hex(10), "s3_secret": secrets.token_urlsafe(30),
+                "kafka_cluster_id": servers.new_cluster_id()}
+            self._save("secrets.json", self.secrets)
+            self.write(self.seal_master, secrets.token_bytes(32), 0o600)
+            self._save("state.json", self.state)
+
+    def _save(self, name, content):
+        fresh = self.path(f"{name}.new")
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as f:
+            json.dump(content, f, indent=1)
+        os.rename(fresh, self.path(name))
+
+    @contextlib.contextmanager
+    def lock(self):
+        """One ./dev at a time on a stack."""
+        with open(self.path(".lock"), "w", encoding="ascii") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            self._load()
+            yield self
+
+    # addresses
+
+    @property
+    def ports(self):
+        return self.state["ports"]
+
+    @property
+    def seal_master(self):
+        return self.path("conf/seal.master")
+
+    @property
+    def s3_keys(self):
+        return self.secrets["s3_access"], self.secrets["s3_secret"]
+
+    @property
+    def kafka_bootstrap(self):
+        return f"127.0.0.1:{self.ports['kafka']}"
+
+    @property
+    def redis_url(self):
+        return f"redis://127.0.0.1:{self.ports['redis']}/0"
+
+    @property
+    def s3_endpoint(self):
+        return f"http://127.0.0.1:{self.ports['s3']}"
+
+    @property
+    def kafka_cli(self):
+        """Prefix of a stock Kafka tool; the class name comes next."""
+        return os.path.join(ROOT, "docker/local/kafka-cli")
+
+    def psql_url(self, role="postgres"):
+        """libpq URI of a role; postgres is the superuser."""
+        return (f"postgresql://{role}:{self.secrets['roles'][role]}"
+                f"@127.0.0.1:{self.ports['postgres']}/{DATABASE}")
+
+    def s3_list(self):
+        """Every object key in the bucket."""
+        return s3.list_keys(self.ports["s3"], self.s3_keys, BUCKET)
+
+    def pid(self, name):
+        """Of a running server ("kafka") or service ("ocr-1"); None if it does not run."""
+        entry = self.state["procs"].get(name)
+        return entry["pid"] if entry and proc.alive(entry["pid"], entry["start"]) else None
+
+    def service(self, name, instance=1):
+        """Addresses of a service that was started."""
+        full = f"{name}-{instance}"
+        web = self.ports.get(f"{full}.http")
+        return Service(name, instance, self.pid(full), web and f"http://127.0.0.1:{web}",
+                       f"http://127.0.0.1:{self.ports[full + '.admin']}")
+
+    # processes
+
+    @property
+    def _mark(self):
+        """What the environment of this stack's processes has, and of no other's."""
+        return f"HOME={self.path('run')}"
+
+    def base_env(self):
+        """What every child gets: nothing of the caller's but where programs are."""
+        return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
+                "TZ": "UTC", "HOME": self.path("run"), "TMPDIR": self.path("run")}
+
+    def _ports_of(self, name, keys, keep):
+        """Give each port name a number; keep: insist on the one it had."""
+        with self._mutex:
+            for key in keys:
+                old = self.ports.get(key)
+                deadline = time.monotonic() + (5 if keep else 0)
+                while old and not proc.port_free(old) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                if not old or not proc.port_free(old):
+                    if old and keep:
+                        raise StepError(name, f"port {old} is taken", "end what listens there")
+                    self.ports[key] = proc.pick_port(set(self.ports.values()))
+
+    def _spawn(self, name, argv, env, extra):
+        log = self.path(f"log/{name}.log")
+        child = proc.start(argv, self.user, env, self.path("run"), log)
+        with self._mutex:
+            self._children[name] = child
+            self.state["procs"][name] = {"pid": child.pid, "start": proc.stat(child.pid).start,
+                                         **extra}
+            self._save("state.json", self.state)
+
+    def _await(self, name, probe, timeout_s):
+        """Until the probe says yes; a process that died meanwhile is an error at once."""
+        deadline, log = time.monotonic() + timeout_s, self.path(f"log/{name}.log")
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if probe():
+                    return
+            child = self._children.get(name)
+            if child:
+                child.poll()
+            reason = None
+            if self.pid(name) is None:
+                code = child.returncode if child else "unknown"
+                reason = f"ended while starting (exit {code})"
+            elif time.monotonic() > deadline:
+                reason = f"not ready after {timeout_s:.0f} s"
+            if reason:
+                raise StepError(name, f"{reason}; its log ends:\n{proc.last_lines(log)}",
+                                f"read {log}")
+            time.sleep(0.02)
+
+    def _start_server(self, name, keep=False):
+        if self.pid(name):
+            return False
+        server = SERVERS[name]
+        self._ports_of(name, server.ports, keep)
+        server.prepare(self)
+        self._spawn(name, server.argv(self), self.base_env(), {})
+        self._await(name, lambda: server.ready(self), server.deadline_s)
+        server.finish(self)
+        return True
+
+    def up(self, say=lambda *_: None):
+        """The four servers, in parallel. say(name, seconds, note) after each."""
+        def one(name):
+            began = time.monotonic()
+            fresh = self._start_server(name)
+            say(name, time.monotonic() - began,
+                f"127.0.0.1:{self.ports[name]}" + ("" if fresh else " (runs)"))
+        for name in ("kafka", "s3proxy"):
+            servers.resolve(name)
+        with ThreadPoolExecutor(len(SERVERS)) as pool:
+            # Kafka takes longest; JVM, initdb and the rest share the cores meanwhile
+            results = [pool.submit(one, name) for name in reversed(SERVERS)]
+        for result in results:
+            result.result()
+
+    def start_one(self, name):
+        """Bring back a server or service: same ports, same data, same environment."""
+        if name in SERVERS:
+            self._start_server(name, keep=True)
+        else:
+            service, _, instance = name.rpartition("-")
+            self.start_service(service, int(instance), self.state["procs"][name]["extra_env"])
+
+    def stop_one(self, name, timeout_s=65.0):
+        """Ask it to end; kill it when it does not. It stays known, for start_one."""
+        entry = self.state["procs"][name]
+        signum = SERVERS[name].stop_signal if name in SERVERS else signal.SIGTERM
+        proc.end(entry["pid"], entry["start"], signum, timeout_s, self._children.get(name))
+
+    def kill_one(self, name):
+        """kill -9: a server's processes all, a service's main one (its children must notice)."""
+        entry = self.state["procs"][name]
+        rest = proc.family(entry["pid"], entry["start"]) if name in SERVERS else []
+        for pid, start in [(entry["pid"], entry["start"]), *rest]:
+            proc.send(pid, start, signal.SIGKILL)
+        for pid, start in [(entry["pid"], entry["start"]), *rest]:
+            proc.wait_gone(pid, start, 10.0, self._children.get(name))
+
+    def leftovers(self, name):
+        """Pids of a service's processes, but for its main one, that still run."""
+        entry = self.state["procs"][name]
+        found = proc.family(entry["pid"], entry["start"])
+        found += proc.marked(self._mark, f"ESTEIRA_SERVICE_INSTANCE={name}")
+        return sorted({pid for pid, _ in found} - {self.pid(name)})
+
+    def down(self, wipe=False):
+        """End every process of this stack: services first, then servers, each set at once."""
+        names = list(self.state["procs"])
+        for group in ([n for n in names if n not in SERVERS], [n for n in names if n in SERVERS]):
+            with ThreadPoolExecutor(max(1, len(group))) as pool:
+                list(pool.map(self.stop_one, group))
+        for pid, start in proc.marked(self._mark):
+            proc.end(pid, start)
+        self.state["procs"] = {}
+        if wipe:
+            shutil.rmtree(self.dir)
+        else:
+            self._save("state.json", self.state)
+
+    # what is deployed on the servers
+
+    def psql(self, sql, role="postgres", database=DATABASE):
+        """Run SQL, answer unaligned rows as text."""
+        env = {**os.environ, "PGPASSWORD": self.secrets["roles"][role]}
+        done = subprocess.run(
+            ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
+             str(self.ports["postgres"]), "-U", role, "-d", database], input=sql, env=env,
+            capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise StepError("psql", done.stderr.strip(), "see ./dev logs postgres")
+        return done.stdout
+
+    def deploy(self):
+        """Migrations and the roles' passwords. Quick when nothing changed. -> True if deployed."""
+        digest = hashlib.sha256()
+        for path in sorted(glob.glob(os.path.join(ROOT, "migrations/**"), recursive=True)):
+            if os.path.isfile(path):
+                with open(path, "rb") as f:
+                    digest.update(path.encode() + b"\0" + f.read())
+        if self.state["deployed"] == digest.hexdigest():
+            return False
+        env = {**self.base_env(), "PGPASSWORD": self.secrets["roles"]["postgres"],
+               "SQITCH_FULLNAME": "Esteira", "SQITCH_EMAIL": "dev@esteira.invalid"}
+        target = f"db:pg://postgres@127.0.0.1:{self.ports['postgres']}/{DATABASE}"
+        done = subprocess.run(["sqitch", "deploy", "--verify", target], env=env, text=True,
+                              cwd=os.path.join(ROOT, "migrations"), capture_output=True,
+                              check=False, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise StepError("migrations", (done.stdout + done.stderr).strip()[-2000:],
+                            "an edited migration needs ./dev down --wipe first")
+        known = set(self.psql("SELECT rolname FROM pg_roles WHERE rolcanlogin").split())
+        roles = self.secrets["roles"]
+        self.psql("".join(f"ALTER ROLE {role} PASSWORD '{roles[role]}';\n"
+                          for role in LOGIN_ROLES if role in known))
+        self.state["deployed"] = digest.hexdigest()
+        self._save("state.json", self.state)
+        return True
+
+    def estctl(self, *args, env=None):
+        """Run the operator's command line; answers its stdout, StepError when it fails."""
+        full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
+                "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
+                "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
+                "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
+        step = f"estctl {' '.join(args[:2])}"
+        try:
+            done = subprocess.run([os.path.join(self.bin_dir, "estctl"), *args], env=full,
+                                  capture_output=True, text=True, check=False, timeout=60,
+                                  stdin=subprocess.DEVNULL)
+        except FileNotFoundError:
+            raise StepError(step, f"{self.bin_dir}/estctl does not exist",
+                            "./dev build release") from None
+        except subprocess.TimeoutExpired:
+            raise StepError(step, "no answer in 60 s", "./dev status") from None
+        if done.returncode != 0:
+            raise StepError(step, f"exit {done.returncode}: {done.stderr.strip()[-2000:]}",
+                            "./dev status shows what does not run")
+        return done.stdout
+
+    def topics(self):
+        """Make the suite's topics; those that exist are left as they are."""
+        self.estctl("topics", "create")
+
+    def tenant(self, slug, name):
+        """Make a tenant; one that exists is fine."""
+        self.estctl("tenant", "create", slug, "--name", name)
+
+    def key(self, tenant, scopes=ALL_SCOPES):
+        """A new API key of the tenant."""
+        return self.estctl("key", "create", "--tenant", tenant, "--scopes", scopes).strip()
+
+    def kept_key(self, tenant):
+        """The key made for this tenant the first time, kept beside the data it opens."""
+        path = self.path(f"key-{tenant}")
+        if not os.path.exists(path):
+            key = self.key(tenant)
+            with os.fdopen(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                f.write(key)
+            os.rename(f"{path}.new", path)
+        with open(path, encoding="ascii") as f:
+            return f.read().strip()
+
+    # services
+
+    def service_env(self, name, instance):
+        """The environment contract of docs/run.md for one process."""
+        full = f"{name}-{instance}"
+        env = {
+            **self.base_env(),
+            "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
+            "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
+            "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
+            "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
+            "ESTEIRA_REDIS_URL": self.redis_url, "ESTEIRA_S3_ENDPOINT": self.s3_endpoint,
+            "ESTEIRA_S3_BUCKET": BUCKET, "ESTEIRA_SERVICE_INSTANCE": full,
+            "ESTEIRA_ADMIN_LISTEN": f"127.0.0.1:{self.ports[full + '.admin']}",
+        }
+        if name in ("intake", "ocr"):
+            env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
+        if name == "intake":
+            env["ESTEIRA_S3_ACCESS_KEY"], env["ESTEIRA_S3_SECRET_KEY"] = self.s3_keys
+            env["ESTEIRA_HTTP_LISTEN"] = f"127.0.0.1:{self.ports[full + '.http']}"
+        if name == "ocr":
+            env["ESTEIRA_OCR_JAIL"] = "require"
+        return env
+
+    def _programs(self, name):
+        """The service's program and those it runs (esteira-ocr, esteira-ocr-jail)."""
+        found = sorted(glob.glob(os.path.join(self.bin_dir, f"esteira-{name}*")))
+        if os.path.join(self.bin_dir, f"esteira-{name}") not in found:
+            raise StepError(name, f"{self.bin_dir}/esteira-{name} does not exist", "./dev build")
+        return found
+
+    def _place(self, programs):
+        """Where the service user can execute them: as they are, or copied beside the data."""
+        if proc.reachable(self.user, programs[0]):
+            return programs[0]
+        os.makedirs(self.path("bin"), 0o755, exist_ok=True)
+        for path in programs:
+            copy = self.path(f"bin/{os.path.basename(path)}")
+            shutil.copy(path, copy + ".new")
+            os.chmod(copy + ".new", 0o755)
+            os.rename(copy + ".new", copy)
+        return self.path(f"bin/{os.path.basename(programs[0])}")
+
+    def start_service(self, name, instance=1, extra_env=None, wait=True):
+        """Start build/.../bin/esteira-NAME, or leave a running one that is the same; -> Service.
+
+        Restarted when its program, its addresses or extra_env (None values unset) changed.
+        """
+        full, extra_env = f"{name}-{instance}", dict(extra_env or {})
+        runs = self.pid(full) is not None
+        keys = [f"{full}.admin"] + ([f"{full}.http"] if name == "intake" else [])
+        if not runs:
+            self._ports_of(full, keys, keep=full in self.state["procs"])
+        env = {k: v for k, v in {**self.service_env(name, instance), **extra_env}.items()
+               if v is not None}
+        programs = self._programs(name)
+        built = [(path, os.stat(path).st_ino, os.stat(path).st_mtime_ns) for path in programs]
+        same = hashlib.sha256(json.dumps([env, built], sort_keys=True).encode()).hexdigest()
+        if runs and self.state["procs"][full]["same"] != same:
+            self.stop_one(full)
+            runs = False
+        if not runs:
+            self._spawn(full, [self._place(programs)], env, {"same": same, "extra_env": extra_env})
+        if wait:
+            self.wait_ready(full)
+        return self.service(name, instance)
+
+    def wait_ready(self, full, timeout_s=SERVICE_DEADLINE_S):
+        """Until /readyz of a service ("ocr-1") answers 200."""
+        def probe():
+            conn = http.client.HTTPConnection("127.0.0.1", self.ports[f"{full}.admin"], timeout=2)
+            try:
+                conn.request("GET", "/readyz")
+                return conn.getresponse().status == 200
+            finally:
+                conn.close()
+        self._await(full, probe, timeout_s)

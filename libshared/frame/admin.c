@@ -1,0 +1,246 @@
+#include "frame/admin.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "frame/consumer.h"
+#include "frame/health.h"
+#include "frame/metrics.h"
+#include "frame/relay.h"
+#include "frame/schedule.h"
+#include "port/loop.h"
+#include "port/web.h"
+#include "port/web_reply.h"
+
+enum {
+	BODY_MAX = 8 << 20,
+	STALE_MS = 60000, /* a thread that has not turned for so long never will */
+};
+
+struct admin {
+	struct admin_conf conf;
+	struct metrics *metrics;
+	struct web *web;
+	bool draining;
+};
+
+static const struct metrics_spec info_spec = { METRICS_GAUGE, "esteira_build_info",
+	"Which program this is; always 1.", { "service", "version" }, NULL, 0 };
+
+struct metrics *admin_metrics_new(const char *service, const char *version)
+{
+	const char *const labels[] = { service, version };
+	struct metrics *metrics = metrics_new();
+
+	if (metrics != NULL)
+		metrics_set(metrics_register(metrics, &info_spec), labels, 1);
+	return metrics;
+}
+
+/* --- what is watched: read at each scrape --- */
+
+static double read_lag(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.lag;
+}
+
+static double read_rebalances(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.rebalances;
+}
+
+static double read_partitions(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.partitions;
+}
+
+static double read_window_bytes(void *arg)
+{
+	struct schedule_view view;
+
+	schedule_look(arg, &view);
+	return (double)view.bytes;
+}
+
+static double read_oldest_runnable(void *arg)
+{
+	struct schedule_view view;
+
+	schedule_look(arg, &view);
+	return (double)view.oldest_runnable_ms / 1000;
+}
+
+static double read_published(void *arg)
+{
+	struct relay_view view;
+
+	relay_look(arg, &view);
+	return (double)view.published;
+}
+
+static double read_outbox_age(void *arg)
+{
+	struct relay_view view;
+
+	relay_look(arg, &view);
+	return (double)view.oldest_age_ms / 1000;
+}
+
+static const struct watch {
+	struct metrics_spec spec;
+	double (*read)(void *arg);
+	enum { OF_CONSUMER, OF_SCHEDULE, OF_RELAY } whose;
+} watches[] = {
+	{ { METRICS_GAUGE, "esteira_consumer_lag_records",
+		  "Records of our partitions that are not committed.", { NULL }, NULL, 0 },
+		read_lag, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_consumer_partitions", "Partitions this process owns.", { NULL },
+		  NULL, 0 },
+		read_partitions, OF_CONSUMER },
+	{ { METRICS_COUNTER, "esteira_consumer_rebalances_total", "Assignments since start.",
+		  { NULL }, NULL, 0 },
+		read_rebalances, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_window_bytes", "Fetched records in memory.", { NULL }, NULL,
+		  0 },
+		read_window_bytes, OF_SCHEDULE },
+	{ { METRICS_GAUGE, "esteira_oldest_runnable_seconds",
+		  "How long the oldest record that could run has waited.", { NULL }, NULL, 0 },
+		read_oldest_runnable, OF_SCHEDULE },
+	{ { METRICS_COUNTER, "esteira_outbox_published_total", "Events published since start.",
+		  { NULL }, NULL, 0 },
+		read_published, OF_RELAY },
+	{ { METRICS_GAUGE, "esteira_outbox_oldest_seconds",
+		  "Age of the oldest unpublished event; known to the leading process.", { NULL },
+		  NULL, 0 },
+		read_outbox_age, OF_RELAY },
+};
+
+static void watch_all(struct admin *admin)
+{
+	/* the readers only look */
+	void *const whose[] = { (void *)(uintptr_t)admin->conf.consumer, admin->conf.schedule,
+		(void *)(uintptr_t)admin->conf.relay };
+
+	for (size_t i = 0; i < sizeof watches / sizeof *watches; i++)
+		if (whose[watches[i].whose] != NULL)
+			metrics_watch(metrics_register(admin->metrics, &watches[i].spec), NULL,
+				watches[i].read, whose[watches[i].whose]);
+}
+
+/* --- routes --- */
+
+static bool is_alive(const struct admin *admin)
+{
+	struct schedule_view view;
+
+	schedule_look(admin->conf.schedule, &view);
+	if (admin->conf.consumer != NULL && health_tick_age_ms(admin->conf.health) > STALE_MS)
+		return false;
+	/* a runnable record waits though nothing is running and every server answers: we are stuck
+	 */
+	return view.running > 0 || view.oldest_runnable_ms < STALE_MS ||
+	       !health_all_up(admin->conf.health);
+}
+
+static void send_json(struct web_exchange *exchange, int status, struct buf *body)
+{
+	const struct web_field headers[] = { { "Content-Type", STR("application/json") },
+		{ NULL, { NULL, 0 } } };
+
+	web_reply_send(exchange, status, headers, buf_str(body));
+	buf_done(body);
+}
+
+static void get_livez(struct web_exchange *exchange, void *arg)
+{
+	bool alive = is_alive(arg);
+	struct buf body = BUF(BODY_MAX);
+
+	buf_addf(&body, "{\"status\":\"%s\"}", alive ? "alive" : "stuck");
+	send_json(exchange, alive ? 200 : 503, &body);
+}
+
+static void get_readyz(struct web_exchange *exchange, void *arg)
+{
+	const struct admin *admin = arg;
+	struct buf body = BUF(BODY_MAX);
+
+	buf_addf(&body, "{\"draining\":%s", admin->draining ? "true" : "false");
+	bool ready = admin->conf.ready(admin->conf.arg, &body) && !admin->draining;
+	buf_addf(&body, ",\"dependencies\":");
+	health_write(admin->conf.health, &body);
+	buf_addf(&body, "}");
+	send_json(exchange, ready ? 200 : 503, &body);
+}
+
+static void get_metrics(struct web_exchange *exchange, void *arg)
+{
+	const struct admin *admin = arg;
+	enum metrics_format format = metrics_format_of(web_header(exchange, "accept"));
+	const struct web_field headers[] = {
+		{ "Content-Type", str_of(metrics_content_type(format)) }, { NULL, { NULL, 0 } }
+	};
+	struct buf body = BUF(BODY_MAX);
+
+	metrics_write(admin->metrics, format, &body);
+	web_reply_send(
+		exchange, buf_check(&body).kind == ERR_OK ? 200 : 500, headers, buf_str(&body));
+	buf_done(&body);
+}
+
+static const struct web_route routes[] = {
+	{ "GET", "/livez", get_livez, WEB_BODY_NONE, 0, NULL },
+	{ "GET", "/readyz", get_readyz, WEB_BODY_NONE, 0, NULL },
+	{ "GET", "/metrics", get_metrics, WEB_BODY_NONE, 0, NULL },
+	{ NULL, NULL, NULL, WEB_BODY_NONE, 0, NULL },
+};
+
+struct err admin_open(
+	const struct admin_conf *conf, struct metrics *metrics, struct admin **ret_admin)
+{
+	struct admin *admin = calloc(1, sizeof *admin);
+
+	if (admin == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the admin port");
+	admin->conf = *conf;
+	admin->metrics = metrics;
+	watch_all(admin);
+	const struct web_conf web = { .loop = conf->loop,
+		.address = conf->address,
+		.routes = routes,
+		.limits = web_limits_default(),
+		.arg = admin };
+	struct err e = web_open(&web, &admin->web);
+	if (e.kind != ERR_OK) {
+		free(admin);
+		return err_fatal(e.code, "the admin port cannot be opened (ESTEIRA_ADMIN_LISTEN)");
+	}
+	*ret_admin = admin;
+	return err_ok();
+}
+
+static void on_closed(void *arg)
+{
+	free(arg);
+}
+
+void admin_close(struct admin *admin)
+{
+	if (admin != NULL)
+		web_close(admin->web, 0, on_closed, admin);
+}
+
+void admin_set_draining(struct admin *admin)
+{
+	admin->draining = true;
+}

@@ -1,0 +1,44 @@
+/*
+ * The admin port: /livez (do our threads turn), /readyz (what is down, by name), /metrics. Workers
+ * stay ready while a server of ours is away: restarting or unrouting them heals nothing.
+ */
+#ifndef ESTEIRA_FRAME_ADMIN_H
+#define ESTEIRA_FRAME_ADMIN_H
+
+#include "base/err.h"
+
+struct admin;
+struct buf;
+struct consumer;
+struct health;
+struct loop;
+struct metrics;
+struct relay;
+struct schedule;
+
+struct admin_conf {
+	struct loop *loop;
+	const char *address; /* host:port */
+	const char *service, *version;
+	struct health *health;
+	struct schedule *schedule;
+	const struct consumer *consumer; /* NULL: the service reads nothing */
+	const struct relay *relay;
+	/* Appends the service's own members to /readyz (",\"name\":..."); false = not ready. */
+	bool (*ready)(void *arg, struct buf *out);
+	void *arg;
+};
+
+/* Makes the metrics, before anything counts. NULL without memory. */
+struct metrics *admin_metrics_new(const char *service, const char *version);
+
+/* Listens. Everything in conf is borrowed. Loop thread. */
+struct err admin_open(const struct admin_conf *conf, struct metrics *metrics,
+	struct admin **ret_admin) ERR_MUST_USE;
+/* Loop thread, after loop_run; NULL is fine. The loop must turn once more. */
+void admin_close(struct admin *admin);
+
+/* From now on /readyz answers 503. Loop thread. */
+void admin_set_draining(struct admin *admin);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * A claim: the leased right to do the work of one record (group, event id, epoch) outside any
+ * transaction. Taken under the partition's fence, renewed while the process lives, checked by the
+ * transaction that commits the work: a rebalance neither cancels nor repeats it, a crash frees it
+ * after the lease.
+ */
+#ifndef ESTEIRA_FRAME_CLAIM_H
+#define ESTEIRA_FRAME_CLAIM_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/tenant.h"
+
+struct pg;
+
+enum { CLAIM_LEASE_MS = 15000, CLAIM_RENEW_MS = 5000 };
+
+struct claim {
+	const char *group;
+	struct id event_id;
+	int64_t epoch;
+	struct tenant tenant;
+	const char *owner; /* unique per process start */
+};
+
+/* Takes a free, lapsed or own claim in the caller's transaction. *ret_wait_ms 0: it is ours; else
+ * somebody else's lease ends in so many milliseconds. */
+struct err claim_take(struct pg *pg, struct arena *arena, const struct claim *claim,
+	int64_t *ret_wait_ms) ERR_MUST_USE;
+
+/* In the committing transaction: locks and removes it. *ret_ours false: it was taken over. */
+struct err claim_spend(
+	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours) ERR_MUST_USE;
+
+/* Gives one up; runs by itself. */
+struct err claim_release(struct pg *pg, const struct claim *claim) ERR_MUST_USE;
+
+/* Renews, or gives up, all claims of this owner. */
+struct err claim_renew_all(struct pg *pg, const char *owner) ERR_MUST_USE;
+struct err claim_release_all(struct pg *pg, const char *owner) ERR_MUST_USE;
+
+#endif

@@ -1,0 +1,136 @@
+#include "frame/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECRET_FILE_MAX = 64 * 1024 };
+
+static struct err bad(struct arena *arena, const char *name, const char *why)
+{
+	const char *msg = arena_printf(arena, "%s: %s", name, why);
+
+	return err_fatal(ERR_CODE_BAD_CONFIG, msg == NULL ? why : msg);
+}
+
+/* The content of the file without its final newline. */
+static struct err read_secret_file(
+	const struct conf_item *item, const char *path, struct arena *arena, const char **ret_text)
+{
+	char *text = arena_alloc(arena, SECRET_FILE_MAX + 1);
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return bad(arena, item->name, "the file of NAME_FILE cannot be read");
+	size_t len = text == NULL ? 0 : fread(text, 1, SECRET_FILE_MAX, file);
+	fclose(file);
+	if (text == NULL)
+		return arena_overflow();
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		text[--len] = '\0';
+	if (len == 0 || strlen(text) != len)
+		return bad(arena, item->name, "the file of NAME_FILE is empty or holds a NUL");
+	*ret_text = text;
+	return err_ok();
+}
+
+static struct err raw_value(
+	const struct conf_item *item, struct arena *arena, const char **ret_text)
+{
+	const char *text = getenv(item->name);
+	const char *name = arena_printf(arena, "%s_FILE", item->name);
+
+	if (name == NULL)
+		return arena_overflow();
+	const char *path = item->kind == CONF_SECRET ? getenv(name) : NULL;
+	if (text != NULL && path != NULL)
+		return bad(arena, item->name, "set both directly and by _FILE");
+	if (path != NULL)
+		return read_secret_file(item, path, arena, ret_text);
+	if (text == NULL || *text == '\0')
+		text = item->initial;
+	if (text == NULL)
+		return bad(arena, item->name, "must be set");
+	text = arena_strdup(arena, str_of(text));
+	*ret_text = text;
+	return text == NULL ? arena_overflow() : err_ok();
+}
+
+static bool is_choice(const char *choices, struct str word)
+{
+	struct str rest = str_of(choices);
+
+	while (rest.len > 0)
+		if (str_eq(str_cut(rest, '|', &rest), word))
+			return true;
+	return false;
+}
+
+static struct err read_item(const struct conf_item *item, struct arena *arena, void *base)
+{
+	const char *text;
+	uint64_t number = 0;
+	void *at = (char *)base + item->offset;
+
+	TRY(raw_value(item, arena, &text));
+	if (item->kind == CONF_CHOICE && !is_choice(item->choices, str_of(text)))
+		return bad(arena, item->name, "not one of its choices");
+	if (item->kind != CONF_INT) {
+		memcpy(at, &text, sizeof text);
+		return err_ok();
+	}
+	int64_t value;
+	if (!str_to_u64(str_of(text), &number) || number > INT64_MAX)
+		return bad(arena, item->name, "not a whole number");
+	value = (int64_t)number;
+	if (value < item->min || value > item->max)
+		return bad(arena, item->name, "outside its limits");
+	memcpy(at, &value, sizeof value);
+	return err_ok();
+}
+
+struct err conf_read(const struct conf_item *items, struct arena *arena, void *base)
+{
+	for (; items->name != NULL; items++)
+		TRY(read_item(items, arena, base));
+	return err_ok();
+}
+
+static const char *shown_default(const struct conf_item *item)
+{
+	if (item->initial == NULL)
+		return "required";
+	return *item->initial == '\0' ? "none" : item->initial;
+}
+
+void conf_help(const struct conf_item *items, FILE *out)
+{
+	for (; items->name != NULL; items++)
+		fprintf(out, "  %s%s (%s)\n      %s\n", items->name,
+			items->kind == CONF_SECRET ? "[_FILE]" : "", shown_default(items),
+			items->help);
+}
+
+void conf_markdown(const struct conf_item *items, FILE *out)
+{
+	for (; items->name != NULL; items++)
+		fprintf(out, "| `%s`%s | `%s` | %s |\n", items->name,
+			items->kind == CONF_SECRET ? " or `_FILE`" : "", shown_default(items),
+			items->help);
+}
+
+void conf_print(const struct conf_item *items, const void *base, FILE *out)
+{
+	for (; items->name != NULL; items++) {
+		const char *at = (const char *)base + items->offset;
+		int64_t number;
+		const char *text;
+
+		memcpy(&number, at, sizeof number);
+		memcpy(&text, at, sizeof text);
+		if (items->kind == CONF_INT)
+			fprintf(out, "%s=%lld\n", items->name, (long long)number);
+		else
+			fprintf(out, "%s=%s\n", items->name,
+				items->kind == CONF_SECRET && *text != '\0' ? "(redacted)" : text);
+	}
+}

@@ -1,0 +1,115 @@
+#include "frame/deadletter.h"
+
+#include "base/clock.h"
+#include "port/pg.h"
+
+static const struct pg_statement insert = { "deadletter_insert",
+	"INSERT INTO dead_letter (id, grp, topic, part, off, epoch, event_id, tenant_id, "
+	"ordering_key,"
+	" error_class, error_code, error_message, attempts, first_failed_at, handler_version, "
+	"headers,"
+	" key, payload) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+	"$15,"
+	" $16, $17)" };
+
+enum { MESSAGE_MAX = 1024 };
+
+static int64_t first_failed_wall_ms(const struct record *record)
+{
+	int64_t ago = record->first_failed_ms == 0 ? 0 : clock_mono_ms() - record->first_failed_ms;
+
+	return clock_wall_ms() - ago;
+}
+
+static struct err write_row(
+	struct pg *pg, struct arena *arena, const struct deadletter *letter, struct id id)
+{
+	const struct record *record = letter->record;
+	const struct event *event = letter->event;
+	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
+	const struct pg_arg args[] = {
+		pg_id(id),
+		pg_text(letter->group),
+		pg_text(record->partition->topic),
+		pg_int(record->partition->number),
+		pg_int(record->offset),
+		event == NULL ? pg_null() : pg_id(event->id),
+		event == NULL ? pg_null() : pg_id(event->tenant.id),
+		pg_text(event == NULL ? NULL : event->ordering_key),
+		pg_text(err_class_name(err_code_class(letter->why.code))),
+		pg_text(err_code_name(letter->why.code)),
+		pg_text(message),
+		pg_int(record->attempts),
+		pg_time(first_failed_wall_ms(record)),
+		pg_text(letter->version),
+		pg_bytes(record->headers),
+		pg_bytes(record->key),
+		pg_bytes(record->value),
+	};
+	return pg_push(pg, &insert, args, sizeof args / sizeof *args);
+}
+
+/* Adds where from and why to the record's own headers, as far as there is room. */
+static struct err add_reasons(
+	struct arena *arena, const struct deadletter *letter, struct headers *headers)
+{
+	const struct record *record = letter->record;
+	const char *partition = arena_printf(arena, "%d", (int)record->partition->number);
+	const char *offset = arena_printf(arena, "%lld", (long long)record->offset);
+	const char *attempts = arena_printf(arena, "%d", record->attempts);
+	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
+	const struct header all[] = {
+		{ "__connect.errors.topic", str_of(record->partition->topic) },
+		{ "__connect.errors.partition", str_of(partition) },
+		{ "__connect.errors.offset", str_of(offset) },
+		{ "__connect.errors.exception.class.name",
+			str_of(err_code_name(letter->why.code)) },
+		{ "__connect.errors.exception.message", str_of(message) },
+		{ "x-error-class", str_of(err_class_name(err_code_class(letter->why.code))) },
+		{ "x-error-code", str_of(err_code_name(letter->why.code)) },
+		{ "x-group", str_of(letter->group) },
+		{ "x-attempts", str_of(attempts) },
+		{ "x-handler-version", str_of(letter->version) },
+	};
+
+	if (partition == NULL || offset == NULL || attempts == NULL || message == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		(void)envelope_add(headers, all[i].name, all[i].value);
+	return err_ok();
+}
+
+static void free_packed(void *arg)
+{
+	buf_done(arg);
+}
+
+struct err deadletter_write(
+	struct pg *pg, struct arena *arena, const struct deadletter *letter, struct outbox *outbox)
+{
+	const struct record *record = letter->record;
+	struct headers headers;
+	struct buf *packed = arena_alloc(arena, sizeof *packed);
+	char *topic = topic_dlq(record->partition->topic, letter->group, arena);
+	struct id id = letter->event == NULL ? id_v7() : letter->event->id;
+
+	if (packed == NULL || topic == NULL || !arena_defer(arena, free_packed, packed))
+		return arena_overflow();
+	*packed = BUF(ENVELOPE_BYTES_MAX);
+	TRY(write_row(pg, arena, letter, id_v7()));
+	TRY(envelope_unpack(record->headers, arena, &headers));
+	TRY(add_reasons(arena, letter, &headers));
+	envelope_pack(&headers, packed);
+	TRY(buf_check(packed));
+	const struct outbox_copy copy = {
+		.topic = topic,
+		.partition = record->partition->number,
+		.id = id,
+		.tenant = letter->event == NULL ? (struct tenant){ { { 0 } } }
+						: letter->event->tenant,
+		.key = record->key,
+		.headers = buf_str(packed),
+		.payload = record->value,
+	};
+	return outbox_copy(outbox, &copy);
+}

@@ -1,0 +1,29 @@
+/*
+ * A record nobody could handle: a row for people and a record on the DLQ topic for tools, written
+ * in one transaction through the outbox. Key, value and headers stay as they were (what was sealed
+ * stays sealed); beside them where it came from and why, also under the names that Kafka's own
+ * tools read.
+ */
+#ifndef ESTEIRA_FRAME_DEADLETTER_H
+#define ESTEIRA_FRAME_DEADLETTER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "frame/outbox.h"
+#include "frame/schedule.h"
+
+struct pg;
+
+struct deadletter {
+	const struct record *record;
+	const struct event *event; /* NULL when the record is none */
+	const char *group;
+	const char *version; /* of the program that gave up */
+	struct err why;
+};
+
+/* Queues the row and collects the DLQ record; the transaction is the caller's. */
+struct err deadletter_write(struct pg *pg, struct arena *arena, const struct deadletter *letter,
+	struct outbox *outbox) ERR_MUST_USE;
+
+#endif

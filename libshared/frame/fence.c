@@ -1,0 +1,130 @@
+#include "frame/fence.h"
+
+#include <string.h>
+
+#include "port/pg.h"
+
+static const struct pg_statement raise = { "fence_raise",
+	"INSERT INTO fence AS f (grp, topic, part, fence) "
+	"SELECT $1, t, p, 1 FROM unnest($2::text[], $3::bigint[]) AS u (t, p) ORDER BY t, p "
+	"ON CONFLICT (grp, topic, part) DO UPDATE SET fence = f.fence + 1 "
+	"RETURNING f.topic, f.part, f.fence" };
+static const struct pg_statement progress = { "fence_read_progress",
+	"SELECT p.topic, p.part, p.next_offset, p.cluster_id FROM progress AS p "
+	"JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON p.topic = u.t AND p.part = u.n "
+	"WHERE p.grp = $1" };
+static const struct pg_statement hold = {
+	"fence_hold",
+	"SELECT 1 FROM fence WHERE grp = $1 AND topic = $2 AND part = $3 AND fence = $4 FOR SHARE"
+};
+static const struct pg_statement write_progress = { "fence_write_progress",
+	"INSERT INTO progress AS p (grp, topic, part, cluster_id, next_offset, frontier, clean) "
+	"SELECT $1, u.t, u.n, u.c, u.o, u.o, $7 "
+	"FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[]) "
+	"AS u (t, n, f, o, c) JOIN fence ON fence.grp = $1 AND fence.topic = u.t AND "
+	"fence.part = u.n AND fence.fence = u.f "
+	"ON CONFLICT (grp, topic, part) DO UPDATE SET cluster_id = excluded.cluster_id, "
+	"next_offset = excluded.next_offset, frontier = CASE WHEN p.cluster_id = "
+	"excluded.cluster_id THEN greatest(p.frontier, excluded.frontier) ELSE excluded.frontier "
+	"END, "
+	"clean = excluded.clean, updated_at = now()" };
+
+static struct fence *find(struct fence *fences, size_t count, const char *topic, int64_t partition)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fences[i].partition == partition && strcmp(fences[i].topic, topic) == 0)
+			return &fences[i];
+	return NULL;
+}
+
+/* The names and numbers of the partitions as two arrays. */
+static struct err keys_of(
+	struct arena *arena, const struct fence *fences, size_t count, struct pg_arg *ret_args)
+{
+	struct pg_array *topics = pg_array_new(arena, PG_KIND_TEXT, count);
+	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, count);
+
+	if (topics == NULL || numbers == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++) {
+		TRY(pg_array_add(topics, pg_text(fences[i].topic)));
+		TRY(pg_array_add(numbers, pg_int(fences[i].partition)));
+	}
+	ret_args[0] = pg_list(topics);
+	ret_args[1] = pg_list(numbers);
+	return err_ok();
+}
+
+static struct err raise_and_read(struct pg *pg, struct arena *arena, const struct pg_arg *args,
+	struct fence *fences, size_t count)
+{
+	const struct pg_rows *rows;
+
+	TRY(pg_begin(pg));
+	TRY(pg_query(pg, arena, &raise, args, 3, &rows));
+	for (size_t r = 0; r < pg_count(rows); r++) {
+		struct fence *fence =
+			find(fences, count, pg_get_text(rows, r, 0), pg_get_int(rows, r, 1));
+		if (fence != NULL)
+			fence->number = pg_get_int(rows, r, 2);
+	}
+	TRY(pg_query(pg, arena, &progress, args, 3, &rows));
+	for (size_t r = 0; r < pg_count(rows); r++) {
+		struct fence *fence =
+			find(fences, count, pg_get_text(rows, r, 0), pg_get_int(rows, r, 1));
+		if (fence == NULL)
+			continue;
+		fence->has_progress = true;
+		fence->next_offset = pg_get_int(rows, r, 2);
+		fence->cluster = pg_get_text(rows, r, 3);
+	}
+	return pg_commit(pg);
+}
+
+struct err fence_raise(
+	struct pg *pg, struct arena *arena, const char *group, struct fence *fences, size_t count)
+{
+	struct pg_arg args[3] = { pg_text(group) };
+
+	TRY(keys_of(arena, fences, count, args + 1));
+	struct err e = raise_and_read(pg, arena, args, fences, count);
+	if (e.kind != ERR_OK)
+		pg_rollback(pg);
+	return e;
+}
+
+struct err fence_hold(struct pg *pg, struct arena *arena, const char *group,
+	const struct fence *fence, bool *ret_ours)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_text(group), pg_text(fence->topic),
+		pg_int(fence->partition), pg_int(fence->number) };
+
+	TRY(pg_query(pg, arena, &hold, args, 4, &rows));
+	*ret_ours = pg_count(rows) == 1;
+	return err_ok();
+}
+
+struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
+	const struct fence *fences, size_t count, bool clean)
+{
+	struct pg_arg args[7] = { pg_text(group) };
+	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, count);
+	struct pg_array *offsets = pg_array_new(arena, PG_KIND_INT, count);
+	struct pg_array *clusters = pg_array_new(arena, PG_KIND_TEXT, count);
+
+	if (numbers == NULL || offsets == NULL || clusters == NULL)
+		return arena_overflow();
+	TRY(keys_of(arena, fences, count, args + 1));
+	for (size_t i = 0; i < count; i++) {
+		TRY(pg_array_add(numbers, pg_int(fences[i].number)));
+		TRY(pg_array_add(offsets, pg_int(fences[i].next_offset)));
+		TRY(pg_array_add(clusters, pg_text(fences[i].cluster)));
+	}
+	args[3] = pg_list(numbers);
+	args[4] = pg_list(offsets);
+	args[5] = pg_list(clusters);
+	args[6] = pg_bool(clean);
+	TRY(pg_push(pg, &write_progress, args, 7));
+	return pg_sync(pg);
+}

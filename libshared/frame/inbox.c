@@ -1,0 +1,63 @@
+#include "frame/inbox.h"
+
+#include "port/pg.h"
+
+static const struct pg_statement look = { "inbox_look",
+	"SELECT event_id, epoch FROM inbox WHERE grp = $1 AND event_id = ANY ($2::uuid[])" };
+static const struct pg_statement insert = { "inbox_insert",
+	"INSERT INTO inbox (grp, event_id, epoch, tenant_id, outputs) "
+	"SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[])" };
+static const struct pg_statement maintain = { "inbox_maintain", "SELECT inbox_maintain()" };
+
+struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
+	struct inbox_entry *entries, size_t count)
+{
+	const struct pg_rows *rows;
+	struct pg_array *ids = pg_array_new(arena, PG_KIND_ID, count);
+
+	if (ids == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++)
+		TRY(pg_array_add(ids, pg_id(entries[i].event_id)));
+	const struct pg_arg args[] = { pg_text(group), pg_list(ids) };
+	TRY(pg_query(pg, arena, &look, args, 2, &rows));
+	for (size_t r = 0; r < pg_count(rows); r++)
+		for (size_t i = 0; i < count; i++)
+			if (id_eq(entries[i].event_id, pg_get_id(rows, r, 0)) &&
+				entries[i].epoch == pg_get_int(rows, r, 1))
+				entries[i].seen = true;
+	return err_ok();
+}
+
+struct err inbox_add(struct pg *pg, struct arena *arena, const char *group,
+	const struct inbox_entry *entries, size_t count)
+{
+	struct pg_array *columns[] = { pg_array_new(arena, PG_KIND_ID, count),
+		pg_array_new(arena, PG_KIND_INT, count), pg_array_new(arena, PG_KIND_ID, count),
+		pg_array_new(arena, PG_KIND_BYTES, count) };
+	size_t added = 0;
+
+	for (size_t i = 0; i < 4; i++)
+		if (columns[i] == NULL)
+			return arena_overflow();
+	for (size_t i = 0; i < count; i++) {
+		if (entries[i].seen)
+			continue;
+		TRY(pg_array_add(columns[0], pg_id(entries[i].event_id)));
+		TRY(pg_array_add(columns[1], pg_int(entries[i].epoch)));
+		TRY(pg_array_add(columns[2], pg_id(entries[i].tenant.id)));
+		TRY(pg_array_add(columns[3], pg_bytes(entries[i].outputs)));
+		added++;
+	}
+	if (added == 0)
+		return err_ok();
+	const struct pg_arg args[] = { pg_text(group), pg_list(columns[0]), pg_list(columns[1]),
+		pg_list(columns[2]), pg_list(columns[3]) };
+	return pg_push(pg, &insert, args, 5);
+}
+
+struct err inbox_maintain(struct pg *pg)
+{
+	TRY(pg_push(pg, &maintain, NULL, 0));
+	return pg_sync(pg);
+}

@@ -1,0 +1,263 @@
+#include "frame/relay.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "port/digest.h"
+#include "port/kafka.h"
+#include "port/pg.h"
+
+enum {
+	BATCH = 500,
+	WAIT_MS = 100,
+	LEAD_RETRY_MS = 200,
+	NOTIFY_MIN_MS = 5,
+	ARENA_BYTES = 64 << 20,
+	DELIVERY_WAIT_MS = 2000
+};
+
+struct relay {
+	struct pg *pg;
+	struct kafka_conf kafka;
+	struct kafka_producer *producer;
+	struct arena *arena;
+	int wake_fd;
+	int64_t lock_key;
+	char channel[64];
+	/* of the batch under way */
+	int64_t seqs[BATCH];
+	bool delivered[BATCH];
+	size_t waiting;
+	int64_t last_notify_ms, last_lead_try_ms, last_delivery_ms;
+	_Atomic bool leader;
+	_Atomic size_t published;
+	_Atomic int64_t oldest_age_ms, kafka_away_ms;
+};
+
+static const struct pg_statement lock = { "relay_lock", "SELECT pg_try_advisory_lock($1::bigint)" };
+static const struct pg_statement notify = { "relay_notify", "SELECT pg_notify($1, '')" };
+static const struct pg_statement next = { "relay_next",
+	"SELECT seq, topic, part, key, headers, payload, "
+	"(extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint "
+	"FROM outbox ORDER BY seq LIMIT 500" };
+static const struct pg_statement done = { "relay_done",
+	"DELETE FROM outbox WHERE seq = ANY ($1::bigint[])" };
+
+static void on_delivered(void *arg, uint64_t tag, struct err e)
+{
+	struct relay *relay = arg;
+
+	relay->waiting--;
+	if (e.kind != ERR_OK)
+		return; /* stays in the table */
+	relay->delivered[tag] = true;
+	relay->last_delivery_ms = clock_mono_ms();
+}
+
+struct err relay_open(struct pg *pg, const struct kafka_conf *kafka, const char *service,
+	struct relay **ret_relay)
+{
+	struct relay *relay = calloc(1, sizeof *relay);
+	uint8_t hash[DIGEST_BYTES];
+
+	if (relay == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the relay");
+	relay->pg = pg;
+	relay->kafka = *kafka;
+	relay->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	relay->arena = arena_new(ARENA_BYTES);
+	relay->last_delivery_ms = clock_mono_ms();
+	snprintf(relay->channel, sizeof relay->channel, "esteira_outbox_%s", service);
+	digest_sha256(str_of(relay->channel), hash);
+	memcpy(&relay->lock_key, hash, sizeof relay->lock_key);
+	struct err e = relay->arena == NULL || relay->wake_fd < 0
+			       ? err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the relay")
+			       : kafka_producer_open(kafka, on_delivered, relay, &relay->producer);
+	if (e.kind != ERR_OK) {
+		relay_close(relay);
+		return e;
+	}
+	*ret_relay = relay;
+	return err_ok();
+}
+
+void relay_close(struct relay *relay)
+{
+	if (relay == NULL)
+		return;
+	kafka_producer_close(relay->producer);
+	arena_free(relay->arena);
+	if (relay->wake_fd >= 0)
+		close(relay->wake_fd);
+	free(relay);
+}
+
+void relay_wake(struct relay *relay)
+{
+	uint64_t one = 1;
+	ssize_t written = write(relay->wake_fd, &one, sizeof one);
+
+	(void)written; /* full means awake */
+}
+
+void relay_look(const struct relay *relay, struct relay_view *ret_view)
+{
+	*ret_view = (struct relay_view){ .leader = relay->leader,
+		.published = relay->published,
+		.oldest_age_ms = relay->oldest_age_ms,
+		.kafka_away_ms = relay->kafka_away_ms };
+}
+
+/* The session-level lock lives and dies with the connection, which pg replaces when it is lost. */
+static struct err try_to_lead(struct relay *relay)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg key = pg_int(relay->lock_key);
+
+	if (clock_mono_ms() - relay->last_lead_try_ms < LEAD_RETRY_MS)
+		return err_ok();
+	relay->last_lead_try_ms = clock_mono_ms();
+	TRY(pg_query(relay->pg, relay->arena, &lock, &key, 1, &rows));
+	relay->leader = pg_get_int(rows, 0, 0) != 0;
+	if (relay->leader)
+		TRY(pg_listen(relay->pg, relay->channel));
+	return err_ok();
+}
+
+/* Waits until every report of the batch is in, or the brokers stay silent for too long. */
+static struct err await_deliveries(struct relay *relay)
+{
+	int64_t since = clock_mono_ms();
+
+	while (relay->waiting > 0 && clock_mono_ms() - since < DELIVERY_WAIT_MS) {
+		size_t before = relay->waiting;
+		TRY(kafka_producer_poll(relay->producer, 50));
+		if (relay->waiting < before)
+			since = clock_mono_ms();
+	}
+	return err_ok();
+}
+
+/* A handle with messages in flight cannot be asked to forget them in order: a new one starts clean.
+ */
+static struct err renew_producer(struct relay *relay)
+{
+	kafka_producer_close(relay->producer);
+	relay->producer = NULL;
+	relay->waiting = 0;
+	return kafka_producer_open(&relay->kafka, on_delivered, relay, &relay->producer);
+}
+
+static struct err send_row(struct relay *relay, const struct pg_rows *rows, size_t row)
+{
+	struct kafka_record record = {
+		.topic = pg_get_text(rows, row, 1),
+		.partition = (int32_t)pg_get_int(rows, row, 2),
+		.key = pg_get_bytes(rows, row, 3),
+		.value = pg_get_bytes(rows, row, 5),
+	};
+
+	TRY(envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers));
+	relay->seqs[row] = pg_get_int(rows, row, 0);
+	relay->delivered[row] = false;
+	TRY(kafka_producer_send(relay->producer, &record, row));
+	relay->waiting++;
+	return err_ok();
+}
+
+static struct err delete_delivered(struct relay *relay, size_t count, size_t *ret_deleted)
+{
+	struct pg_array *seqs = pg_array_new(relay->arena, PG_KIND_INT, BATCH);
+	size_t deleted = 0;
+
+	if (seqs == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++) {
+		if (!relay->delivered[i])
+			continue;
+		TRY(pg_array_add(seqs, pg_int(relay->seqs[i])));
+		deleted++;
+	}
+	*ret_deleted = deleted;
+	if (deleted == 0)
+		return err_ok();
+	const struct pg_arg arg = pg_list(seqs);
+	TRY(pg_push(relay->pg, &done, &arg, 1));
+	return pg_sync(relay->pg);
+}
+
+static void note_age(struct relay *relay, int64_t age_ms)
+{
+	int64_t silent_ms = clock_mono_ms() - relay->last_delivery_ms;
+
+	relay->oldest_age_ms = age_ms;
+	/* rows wait and none gets through: Kafka is away since the younger of the two moments */
+	relay->kafka_away_ms = age_ms == 0 ? 0 : age_ms < silent_ms ? age_ms : silent_ms;
+}
+
+/* *ret_more: a full batch went through, there may be more. */
+static struct err publish(struct relay *relay, bool *ret_more)
+{
+	const struct pg_rows *rows;
+	size_t sent = 0, deleted = 0;
+	struct err e = err_ok();
+
+	TRY(pg_query(relay->pg, relay->arena, &next, NULL, 0, &rows));
+	size_t count = pg_count(rows);
+	note_age(relay, count == 0 ? 0 : pg_get_int(rows, 0, 6));
+	for (; sent < count && e.kind == ERR_OK; sent += e.kind == ERR_OK)
+		e = send_row(relay, rows, sent);
+	TRY(await_deliveries(relay));
+	if (relay->waiting > 0)
+		TRY(renew_producer(relay));
+	TRY(delete_delivered(relay, sent, &deleted));
+	relay->published += deleted;
+	if (deleted > 0)
+		note_age(relay, 0);
+	*ret_more = deleted == BATCH;
+	return e;
+}
+
+static void wait_for_work(struct relay *relay)
+{
+	struct pollfd fds[] = { { relay->wake_fd, POLLIN, 0 },
+		{ pg_socket(relay->pg), POLLIN, 0 } };
+	uint64_t count;
+
+	poll(fds, 2, WAIT_MS);
+	ssize_t got = read(relay->wake_fd, &count, sizeof count);
+	bool woken = got == (ssize_t)sizeof count;
+	(void)pg_take_notification(relay->pg);
+	if (!woken || relay->leader || clock_mono_ms() - relay->last_notify_ms < NOTIFY_MIN_MS)
+		return;
+	/* somebody else leads: tell them; the 100 ms poll stands behind a lost word */
+	const struct pg_arg channel = pg_text(relay->channel);
+	relay->last_notify_ms = clock_mono_ms();
+	struct err e = pg_push(relay->pg, &notify, &channel, 1);
+	if (e.kind == ERR_OK)
+		e = pg_sync(relay->pg);
+	(void)e;
+}
+
+struct err relay_step(struct relay *relay)
+{
+	bool more = false;
+
+	arena_reset(relay->arena);
+	if (pg_socket(relay->pg) < 0)
+		relay->leader = false; /* the lock went with the connection */
+	struct err e = relay->leader ? publish(relay, &more) : try_to_lead(relay);
+	if (e.kind == ERR_FATAL && e.code == ERR_CODE_KAFKA_AWAY)
+		e = renew_producer(relay);
+	if (e.kind == ERR_FATAL)
+		return e;
+	if (!more)
+		wait_for_work(relay);
+	return err_ok();
+}

@@ -1,0 +1,104 @@
+/*
+ * What has been fetched and not yet finished: lanes, one per (tenant, ordering key), each worked
+ * through in order by one worker at a time. Knows for every partition which offset may be
+ * committed. The poll thread adds, workers take and finish; all functions lock inside.
+ */
+#ifndef ESTEIRA_FRAME_SCHEDULE_H
+#define ESTEIRA_FRAME_SCHEDULE_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "frame/route.h"
+#include "model/tenant.h"
+
+enum { SCHEDULE_BATCH_MAX = 200 };
+
+struct schedule;
+struct lane;
+
+/* A partition we own. Made at assignment; lives until its last record is finished, also after the
+ * revocation (gone is set then). */
+struct partition {
+	const char *topic; /* interned by the consumer */
+	int32_t number;
+	int64_t fence;
+	bool gone;
+	int64_t next;		     /* offset after the last record added */
+	struct record *first, *last; /* unfinished and finished-behind-unfinished, by offset */
+	size_t count, bytes;	     /* records in memory */
+};
+
+enum record_state { RECORD_WAITING, RECORD_RUNNING, RECORD_DONE };
+
+/* One fetched record; key, value and headers (packed) are its own copies behind the struct. */
+struct record {
+	struct partition *partition;
+	int64_t offset;
+	int64_t timestamp_ms;
+	const struct route *route; /* NULL: to be dead-lettered with why */
+	struct err why;
+	struct str key, value, headers, lane_key;
+	int64_t first_failed_ms; /* monotonic; 0 = never */
+	int attempts;		 /* answers about this record, not outages */
+	enum record_state state;
+	struct record *next; /* in the partition */
+	struct record *next_in_lane;
+	struct lane *lane;
+};
+
+enum schedule_outcome {
+	SCHEDULE_DONE,	/* committed, dead-lettered or a duplicate: its offset is done */
+	SCHEDULE_LATER, /* back to the head of its lane, not before delay_ms */
+};
+
+/* NULL without memory. */
+struct schedule *schedule_new(void);
+void schedule_free(struct schedule *schedule);
+
+/* A new partition record source; ends with schedule_revoke. NULL without memory. */
+struct partition *schedule_assign(
+	struct schedule *schedule, const char *topic, int32_t number, int64_t fence);
+
+/* Forgets every partition: records not in a worker's hands are dropped. */
+void schedule_revoke(struct schedule *schedule);
+
+/* record: made by schedule_record, owned by the schedule from now on. */
+void schedule_add(struct schedule *schedule, struct record *record);
+
+/* A record at this offset needs no work: the partition steps over it. */
+void schedule_pass(struct schedule *schedule, struct partition *partition, int64_t offset);
+
+/* A record with copies of the parts in one allocation; NULL without memory. */
+struct record *schedule_record(
+	struct str key, struct str value, struct str headers, struct str lane_key);
+
+/*
+ * Waits for something runnable: one ROUTE_WORK record, or up to SCHEDULE_BATCH_MAX ROUTE_TXN
+ * records of one partition, in order per lane. Returns how many (their lanes are ours until
+ * schedule_finish), or 0 after schedule_stop.
+ */
+size_t schedule_take(struct schedule *schedule, struct record **ret_records);
+
+/* Gives back what schedule_take gave; call it for every record, in the order taken. */
+void schedule_finish(struct schedule *schedule, struct record *record,
+	enum schedule_outcome outcome, int64_t delay_ms);
+
+/* Workers get nothing more. */
+void schedule_stop(struct schedule *schedule);
+bool schedule_is_stopped(struct schedule *schedule);
+
+/* The offset that may be committed: of the first unfinished record, or partition->next. */
+int64_t schedule_watermark(struct schedule *schedule, struct partition *partition);
+
+/* Whether the partition holds more than its share and reading should pause (full), or little enough
+ * to resume. */
+bool schedule_is_full(struct schedule *schedule, struct partition *partition);
+bool schedule_has_room(struct schedule *schedule, struct partition *partition);
+
+struct schedule_view {
+	size_t records, bytes, running, delayed;
+	int64_t oldest_runnable_ms; /* how long the oldest runnable lane has waited; 0 = none */
+};
+void schedule_look(struct schedule *schedule, struct schedule_view *ret_view);
+
+#endif

@@ -1,0 +1,54 @@
+#include "frame/topic.h"
+
+#include <assert.h>
+
+#include "model/partition.h"
+
+static const struct {
+	const char *suffix;
+	uint32_t spread; /* k: how many partitions one tenant may use */
+	const char *readers[3];
+} topics[TOPIC_COUNT] = {
+	[TOPIC_INTAKE_EVENTS] = { "intake.events", 1, { NULL } },
+	[TOPIC_OCR_JOBS] = { "ocr.jobs", 8, { "ocr", NULL } },
+	[TOPIC_OCR_EVENTS] = { "ocr.events", 1, { "intake", NULL } },
+	[TOPIC_AUDIT_TRAIL] = { "audit.trail", 1, { "audit", NULL } },
+};
+
+const char *topic_suffix(enum topic topic)
+{
+	assert(topic < TOPIC_COUNT);
+	return topics[topic].suffix;
+}
+
+uint32_t topic_partitions(const struct topic_space *space, enum topic topic)
+{
+	return (uint32_t)(topic == TOPIC_OCR_JOBS ? space->ocr_partitions : space->partitions);
+}
+
+char *topic_name(const struct topic_space *space, enum topic topic, struct arena *arena)
+{
+	return arena_printf(arena, "%s%s", space->prefix, topic_suffix(topic));
+}
+
+char *topic_dlq(const char *full_name, const char *group, struct arena *arena)
+{
+	return arena_printf(arena, "%s.%s.dlq", full_name, group);
+}
+
+char *topic_group(const struct topic_space *space, const char *service, struct arena *arena)
+{
+	return arena_printf(arena, "%s%s", space->prefix, service);
+}
+
+const char *const *topic_readers(enum topic topic)
+{
+	return topics[topic].readers;
+}
+
+int32_t topic_partition_of(const struct topic_space *space, enum topic topic, struct tenant tenant,
+	struct str ordering_key)
+{
+	return partition_of(
+		tenant, ordering_key, topics[topic].spread, topic_partitions(space, topic));
+}

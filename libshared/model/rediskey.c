@@ -1,0 +1,26 @@
+#include "model/rediskey.h"
+
+#include <stdio.h>
+
+void rediskey_result(struct tenant tenant, struct id job, const char *result_hash, char *ret_key)
+{
+	char tenant_text[ID_TEXT_BYTES], job_text[ID_TEXT_BYTES];
+
+	id_format(tenant.id, tenant_text);
+	id_format(job, job_text);
+	snprintf(ret_key, REDISKEY_BYTES, "result:%s:%s:%.64s", tenant_text, job_text, result_hash);
+}
+
+void rediskey_progress(struct tenant tenant, struct id job, char *ret_key)
+{
+	char tenant_text[ID_TEXT_BYTES], job_text[ID_TEXT_BYTES];
+
+	id_format(tenant.id, tenant_text);
+	id_format(job, job_text);
+	snprintf(ret_key, REDISKEY_BYTES, "progress:%s:%s", tenant_text, job_text);
+}
+
+void rediskey_alive(const char *instance, char *ret_key)
+{
+	snprintf(ret_key, REDISKEY_BYTES, "ocr:alive:%.128s", instance);
+}

@@ -1,0 +1,127 @@
+/*
+ * librdkafka's handles behind ours: one consumer and one producer per process. No policy: what to
+ * commit, when to pause and what a rebalance means is frame/consumer's; what to publish is
+ * frame/relay's. The server-sized memory defaults of the library are set down here (kafka.c has the
+ * table with the reasons).
+ */
+#ifndef ESTEIRA_PORT_KAFKA_H
+#define ESTEIRA_PORT_KAFKA_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "model/envelope.h"
+
+struct kafka_conf {
+	const char *brokers; /* host:port,host:port */
+	const char *client;  /* client.id */
+	int session_ms;	     /* consumer: session.timeout.ms */
+	int max_poll_ms;     /* consumer: max.poll.interval.ms */
+};
+
+enum { KAFKA_TOPIC_BYTES = 250, KAFKA_METADATA_BYTES = 128 };
+
+/* A partition and a position in it. topic is interned by the consumer: pointers of equal topics are
+ * equal and live as long as it. */
+struct kafka_place {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;			     /* KAFKA_NO_OFFSET when there is none */
+	char metadata[KAFKA_METADATA_BYTES]; /* of a committed offset; "" when none */
+};
+
+#define KAFKA_NO_OFFSET INT64_C(-1001)
+#define KAFKA_EARLIEST	INT64_C(-2)
+
+struct kafka_record {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	int64_t timestamp_ms;
+	struct str key, value;
+	struct headers headers; /* names and values borrowed, like key and value, until the callback
+				   returns */
+};
+
+/* --- consumer: every function on the thread that polls --- */
+
+struct kafka_consumer;
+
+struct kafka_consumer_events {
+	/* Partitions given to us (eager: all of them): set places[i].offset to where reading
+	 * starts. */
+	void (*assigned)(void *arg, struct kafka_place *places, size_t count);
+	/* All partitions are about to be taken; lost: they are gone already, commits would fail. */
+	void (*revoked)(void *arg, const struct kafka_place *places, size_t count, bool lost);
+	void (*record)(void *arg, const struct kafka_record *record);
+	/* The broker has no data at the position (expired or truncated); places of this partition
+	 * are re-assigned by the owner with kafka_consumer_seek. */
+	void (*out_of_range)(void *arg, const char *topic, int32_t partition);
+};
+
+/* Joins the group and subscribes. ERR_FATAL bad-config. */
+struct err kafka_consumer_open(const struct kafka_conf *conf, const char *group,
+	const char *const *topics, size_t topic_count, const struct kafka_consumer_events *events,
+	void *arg, struct kafka_consumer **ret_consumer) ERR_MUST_USE;
+
+/* Leaves the group (revoked is called) and frees. NULL is fine. */
+void kafka_consumer_close(struct kafka_consumer *consumer);
+
+/* Serves callbacks for up to timeout_ms or one record. ERR_FATAL kafka-away after a fatal error of
+ * the library. */
+struct err kafka_consumer_poll(struct kafka_consumer *consumer, int timeout_ms) ERR_MUST_USE;
+
+struct err kafka_consumer_pause(struct kafka_consumer *consumer, const char *topic,
+	int32_t partition, bool paused) ERR_MUST_USE;
+struct err kafka_consumer_seek(struct kafka_consumer *consumer, const struct kafka_place *place)
+	ERR_MUST_USE;
+
+/* Fills offset and metadata of what the group has committed. ERR_RETRY kafka-away. */
+struct err kafka_consumer_committed(struct kafka_consumer *consumer, struct kafka_place *places,
+	size_t count, int timeout_ms) ERR_MUST_USE;
+
+/* Commits offsets with their metadata; wait = until the broker has answered. ERR_RETRY kafka-away.
+ */
+struct err kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_place *places,
+	size_t count, bool wait) ERR_MUST_USE;
+
+/* The offset after the last record (or control record) that was polled; KAFKA_NO_OFFSET before any.
+ */
+int64_t kafka_consumer_position(
+	struct kafka_consumer *consumer, const char *topic, int32_t partition);
+
+/* The low and high watermarks the library knows from its last fetch; false when unknown. */
+bool kafka_consumer_watermarks(struct kafka_consumer *consumer, const char *topic,
+	int32_t partition, int64_t *ret_low, int64_t *ret_high);
+
+/* The cluster's id; ERR_RETRY kafka-away. ret_id takes 64 bytes. */
+struct err kafka_consumer_cluster(struct kafka_consumer *consumer, int timeout_ms, char *ret_id)
+	ERR_MUST_USE;
+
+/* --- producer: idempotent, acks=all, messages never time out; one thread --- */
+
+struct kafka_producer;
+
+/* The broker has (ERR_OK) or will never have (else) the record produced with this tag. Called by
+ * kafka_producer_poll. */
+typedef void kafka_delivered_fn(void *arg, uint64_t tag, struct err e);
+
+struct err kafka_producer_open(const struct kafka_conf *conf, kafka_delivered_fn *delivered,
+	void *arg, struct kafka_producer **ret_producer) ERR_MUST_USE;
+/* Forgets what is not delivered. NULL is fine. */
+void kafka_producer_close(struct kafka_producer *producer);
+
+/* Copies the record into the send queue. ERR_RETRY try-again: the queue is full, poll first.
+ * ERR_REJECT record-too-large. ERR_RETRY kafka-away: topic or partition does not exist (yet). */
+struct err kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record,
+	uint64_t tag) ERR_MUST_USE;
+
+/* Serves delivery reports for up to timeout_ms. ERR_FATAL kafka-away: the handle is beyond use,
+ * close it and open another. */
+struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms) ERR_MUST_USE;
+
+/* Asks a broker for the topic's partition count (metadata round trip, also the health check).
+ * ERR_RETRY kafka-away; *ret_count is 0 when there is no such topic. */
+struct err kafka_producer_partitions(struct kafka_producer *producer, const char *topic,
+	int timeout_ms, int *ret_count) ERR_MUST_USE;
+
+#endif

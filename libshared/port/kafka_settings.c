@@ -1,0 +1,101 @@
+#include "port/kafka_settings.h"
+
+#include <stdio.h>
+
+#include <librdkafka/rdkafka.h>
+
+enum { FOR_BOTH, FOR_CONSUMER, FOR_PRODUCER };
+
+/* Each line departs from librdkafka's default for the reason beside it. */
+static const struct {
+	int whom;
+	const char *name, *value;
+} settings[] = {
+	{ FOR_BOTH, "socket.nagle.disable", "true" },	   /* on by default before 2.10 */
+	{ FOR_BOTH, "socket.keepalive.enable", "true" },   /* half-open connections */
+	{ FOR_BOTH, "allow.auto.create.topics", "false" }, /* topics are declared, never guessed */
+	{ FOR_BOTH, "log.connection.close", "false" },	   /* idle closes are no news */
+	{ FOR_BOTH, "reconnect.backoff.max.ms", "2000" },  /* 10 s by default: too long an outage */
+	/* consumer memory: 64 MB queued, 100,000 messages, 50 MB fetch by default */
+	{ FOR_CONSUMER, "queued.max.messages.kbytes", "8192" },
+	{ FOR_CONSUMER, "queued.min.messages", "1000" },
+	{ FOR_CONSUMER, "fetch.max.bytes", "4194304" },
+	{ FOR_CONSUMER, "fetch.message.max.bytes", "1048576" },
+	{ FOR_CONSUMER, "receive.message.max.bytes", "8388608" },
+	{ FOR_CONSUMER, "fetch.wait.max.ms", "100" },	       /* 500: the idle broker's answer */
+	{ FOR_CONSUMER, "isolation.level", "read_committed" }, /* transactional producers exist */
+	{ FOR_CONSUMER, "check.crcs", "true" },
+	{ FOR_CONSUMER, "enable.auto.commit", "false" }, /* frame/consumer commits */
+	{ FOR_CONSUMER, "enable.auto.offset.store", "false" },
+	{ FOR_CONSUMER, "auto.offset.reset", "error" }, /* a gap is an incident, not a jump */
+	/* eager: cooperative loses assignments before 2.10.1 */
+	{ FOR_CONSUMER, "partition.assignment.strategy", "roundrobin" },
+	{ FOR_PRODUCER, "enable.idempotence", "true" },
+	{ FOR_PRODUCER, "acks", "all" },
+	{ FOR_PRODUCER, "message.timeout.ms", "0" }, /* a timed-out n would let n+1 overtake it */
+	{ FOR_PRODUCER, "linger.ms", "1" },
+	{ FOR_PRODUCER, "compression.codec", "lz4" },
+	{ FOR_PRODUCER, "queue.buffering.max.kbytes", "16384" }, /* 1 GB by default */
+	{ FOR_PRODUCER, "queue.buffering.max.messages", "10000" },
+	{ FOR_PRODUCER, "message.max.bytes", "1048576" },
+};
+
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+	char why[128];
+
+	return rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK;
+}
+
+static bool set_ms(rd_kafka_conf_t *conf, const char *name, int ms)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%d", ms);
+	return ms == 0 || set(conf, name, text);
+}
+
+/* The library's own log lines say nothing that err does not. */
+static void drop_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+	(void)handle;
+	(void)level;
+	(void)facility;
+	(void)text;
+}
+
+struct rd_kafka_conf_s *kafka_settings_make(
+	const struct kafka_conf *conf, bool consumer, const char *group)
+{
+	rd_kafka_conf_t *made = rd_kafka_conf_new();
+	bool good = set(made, "bootstrap.servers", conf->brokers) &&
+		    set(made, "client.id", conf->client);
+
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (settings[i].whom == FOR_BOTH || (settings[i].whom == FOR_CONSUMER) == consumer)
+			good = good && set(made, settings[i].name, settings[i].value);
+	if (consumer)
+		good = good && set(made, "group.id", group) &&
+		       set_ms(made, "session.timeout.ms", conf->session_ms) &&
+		       set_ms(made, "max.poll.interval.ms", conf->max_poll_ms);
+	rd_kafka_conf_set_log_cb(made, drop_log);
+	if (good)
+		return made;
+	rd_kafka_conf_destroy(made);
+	return NULL;
+}
+
+struct err kafka_settings_err(int code)
+{
+	const char *text = rd_kafka_err2str((rd_kafka_resp_err_t)code);
+
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_ok();
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return err_retry(ERR_CODE_TRY_AGAIN, text);
+	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		return err_reject(ERR_CODE_RECORD_TOO_LARGE, text);
+	if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED)
+		return err_fatal(ERR_CODE_KAFKA_AWAY, text);
+	return err_retry(ERR_CODE_KAFKA_AWAY, text);
+}

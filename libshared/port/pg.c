@@ -1,0 +1,412 @@
+#include "port/pg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "port/pg_value.h"
+
+/* QUEUE_MAX also keeps a blocking pipeline from filling both socket buffers: a short answer for
+ * each. */
+enum { PREPARED_MAX = 128, ARGS_MAX = 24, SQLSTATE_BYTES = 6, QUEUE_MAX = 1024 };
+
+struct pg {
+	PGconn *conn;
+	struct pg_conf conf;
+	const struct pg_statement *prepared[PREPARED_MAX];
+	size_t prepared_count;
+	size_t queued;		    /* answers expected before the next sync point */
+	bool is_prepare[QUEUE_MAX]; /* which of them belong to a PREPARE */
+	char sqlstate[SQLSTATE_BYTES];
+	char message[256];
+};
+
+struct pg *pg_new(const struct pg_conf *conf)
+{
+	struct pg *pg = calloc(1, sizeof *pg);
+
+	if (pg == NULL)
+		return NULL;
+	pg->conf = *conf;
+	pg->conf.url = strdup(conf->url);
+	pg->conf.application = strdup(conf->application);
+	return pg;
+}
+
+static void disconnect(struct pg *pg)
+{
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->prepared_count = 0;
+	pg->queued = 0;
+}
+
+void pg_free(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	disconnect(pg);
+	free((void *)(uintptr_t)pg->conf.url);
+	free((void *)(uintptr_t)pg->conf.application);
+	free(pg);
+}
+
+const char *pg_sqlstate(const struct pg *pg)
+{
+	return pg->sqlstate;
+}
+
+static struct err away(struct pg *pg)
+{
+	snprintf(pg->sqlstate, sizeof pg->sqlstate, "08006");
+	disconnect(pg);
+	return err_retry(ERR_CODE_POSTGRES_AWAY, "the connection to the database was lost");
+}
+
+/* Class 08, 57P0x and 53 say that the server is not there for us; the class tells what to do next.
+ */
+static struct err classify(struct pg *pg, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (state == NULL || PQstatus(pg->conn) == CONNECTION_BAD)
+		return away(pg);
+	snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state);
+	/* the primary message names tables and types, never values (those are in DETAIL) - but
+	 * class 22 quotes the offending value, so that text stays here */
+	snprintf(pg->message, sizeof pg->message, "%s: %s", state,
+		strncmp(state, "22", 2) == 0 || text == NULL ? "refused value" : text);
+	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
+		strncmp(state, "53", 2) == 0 || strcmp(state, "25006") == 0 ||
+		strcmp(state, "25P03") == 0)
+		return err_retry(ERR_CODE_POSTGRES_AWAY, pg->message);
+	if (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0 ||
+		strcmp(state, "57014") == 0)
+		return err_retry(ERR_CODE_TRY_AGAIN, pg->message);
+	if (strncmp(state, "22", 2) == 0)
+		return err_reject(ERR_CODE_BAD_RECORD, pg->message);
+	return err_fatal(ERR_CODE_INTERNAL, pg->message);
+}
+
+static struct err connect_now(struct pg *pg)
+{
+	char options[192];
+	const char *const keys[] = { "dbname", "application_name", "options", "connect_timeout",
+		"tcp_user_timeout", "keepalives_idle", NULL };
+
+	snprintf(options, sizeof options,
+		"-c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 "
+		"-c statement_timeout=30000 -c idle_session_timeout=%d -c timezone=UTC",
+		pg->conf.idle_session_ms);
+	const char *const values[] = { pg->conf.url, pg->conf.application, options, "3", "5000",
+		"10", NULL };
+	disconnect(pg);
+	pg->conn = PQconnectdbParams(keys, values, 1);
+	if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK)
+		return away(pg);
+	PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
+	if (PQenterPipelineMode(pg->conn) != 1)
+		return away(pg);
+	return err_ok();
+}
+
+static bool is_prepared(const struct pg *pg, const struct pg_statement *statement)
+{
+	for (size_t i = 0; i < pg->prepared_count; i++)
+		if (pg->prepared[i] == statement)
+			return true;
+	return false;
+}
+
+static struct err prepare(struct pg *pg, const struct pg_statement *statement,
+	const struct pg_value *values, size_t count)
+{
+	Oid types[ARGS_MAX];
+
+	if (is_prepared(pg, statement))
+		return err_ok();
+	if (pg->prepared_count == PREPARED_MAX)
+		return err_fatal(
+			ERR_CODE_INTERNAL, "more prepared statements than a connection may have");
+	for (size_t i = 0; i < count; i++)
+		types[i] = values[i].oid;
+	if (PQsendPrepare(pg->conn, statement->name, statement->sql, (int)count, types) != 1)
+		return away(pg);
+	pg->prepared[pg->prepared_count++] = statement;
+	pg->is_prepare[pg->queued++] = true;
+	return err_ok();
+}
+
+struct err pg_push(struct pg *pg, const struct pg_statement *statement, const struct pg_arg *args,
+	size_t count)
+{
+	struct pg_value values[ARGS_MAX];
+	const char *data[ARGS_MAX];
+	int lens[ARGS_MAX], formats[ARGS_MAX];
+
+	if (count > ARGS_MAX)
+		return err_fatal(ERR_CODE_INTERNAL, "more parameters than a statement may have");
+	if (pg->conn == NULL)
+		TRY(connect_now(pg));
+	for (size_t i = 0; i < count; i++) {
+		if (args[i].kind == PG_KIND_ARRAY)
+			pg_array_value(args[i].array, &values[i]);
+		else
+			pg_value_of(&args[i], false, &values[i]);
+		data[i] = values[i].data;
+		lens[i] = values[i].len;
+		formats[i] = values[i].binary;
+	}
+	if (pg->queued + 2 > QUEUE_MAX)
+		TRY(pg_sync(pg));
+	TRY(prepare(pg, statement, values, count));
+	if (PQsendQueryPrepared(pg->conn, statement->name, (int)count, data, lens, formats, 1) != 1)
+		return away(pg);
+	pg->is_prepare[pg->queued++] = false;
+	return err_ok();
+}
+
+/* Reads the answer of one queued statement; keeps rows if they are wanted. *ret_ran says whether
+ * the server carried it out. */
+static struct err read_one(struct pg *pg, PGresult **ret_rows, bool *ret_ran)
+{
+	struct err e = err_ok();
+
+	*ret_ran = true;
+
+	for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL;) {
+		ExecStatusType status = PQresultStatus(result);
+		if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED)
+			*ret_ran = false;
+		if (status == PGRES_FATAL_ERROR)
+			e = classify(pg, result);
+		if (status == PGRES_TUPLES_OK && ret_rows != NULL) {
+			PQclear(*ret_rows);
+			*ret_rows = result;
+		} else {
+			PQclear(result);
+		}
+		if (pg->conn == NULL)
+			return e;
+	}
+	if (PQstatus(pg->conn) == CONNECTION_BAD)
+		return away(pg);
+	return e;
+}
+
+static struct err read_sync_point(struct pg *pg)
+{
+	PGresult *result = PQgetResult(pg->conn);
+	bool in_step = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+
+	PQclear(result);
+	return in_step ? err_ok() : away(pg);
+}
+
+/* Sends the sync point and reads every queued answer; the first failure counts. */
+static struct err run_queue(struct pg *pg, PGresult **ret_rows)
+{
+	struct err first = err_ok();
+	size_t known = pg->prepared_count;
+	bool ran;
+
+	if (pg->conn == NULL || PQpipelineSync(pg->conn) != 1)
+		return away(pg);
+	for (size_t i = 0; i < pg->queued; i++)
+		known -= pg->is_prepare[i];
+	for (size_t i = 0; i < pg->queued; i++) {
+		struct err e = read_one(pg, i + 1 == pg->queued ? ret_rows : NULL, &ran);
+		if (e.kind != ERR_OK && first.kind == ERR_OK)
+			first = e;
+		if (pg->conn == NULL)
+			return first;
+		known += pg->is_prepare[i] && ran;
+	}
+	pg->prepared_count = known; /* a PREPARE behind a failure did not happen */
+	pg->queued = 0;
+	TRY(read_sync_point(pg));
+	return first;
+}
+
+static void clear_rows(void *arg)
+{
+	PQclear(arg);
+}
+
+struct err pg_query(struct pg *pg, struct arena *arena, const struct pg_statement *statement,
+	const struct pg_arg *args, size_t count, const struct pg_rows **ret_rows)
+{
+	PGresult *rows = NULL;
+
+	TRY(pg_push(pg, statement, args, count));
+	struct err e = run_queue(pg, &rows);
+	if (e.kind == ERR_OK && rows == NULL)
+		e = err_fatal(ERR_CODE_INTERNAL, "a query gave no rows description");
+	if (e.kind == ERR_OK && !arena_defer(arena, clear_rows, rows))
+		e = arena_overflow();
+	if (e.kind != ERR_OK) {
+		PQclear(rows);
+		return e;
+	}
+	*ret_rows = (const struct pg_rows *)rows;
+	return err_ok();
+}
+
+struct err pg_sync(struct pg *pg)
+{
+	if (pg->queued == 0)
+		return err_ok();
+	return run_queue(pg, NULL);
+}
+
+static const struct pg_statement begin = { "begin", "BEGIN" };
+static const struct pg_statement commit = { "commit", "COMMIT" };
+static const struct pg_statement rollback = { "rollback", "ROLLBACK" };
+
+struct err pg_begin(struct pg *pg)
+{
+	return pg_push(pg, &begin, NULL, 0);
+}
+
+struct err pg_commit(struct pg *pg)
+{
+	TRY(pg_push(pg, &commit, NULL, 0));
+	return pg_sync(pg);
+}
+
+void pg_rollback(struct pg *pg)
+{
+	if (pg->conn == NULL)
+		return;
+	/* what is still queued may fail, that is why we are here */
+	struct err drained = pg_sync(pg);
+	if (drained.kind != ERR_OK && pg->conn == NULL)
+		return;
+	struct err e = pg_push(pg, &rollback, NULL, 0);
+	if (e.kind == ERR_OK)
+		e = pg_sync(pg);
+	if (e.kind != ERR_OK && pg->conn != NULL)
+		disconnect(pg);
+}
+
+struct err pg_listen(struct pg *pg, const char *channel)
+{
+	char sql[80];
+
+	TRY(pg_sync(pg));
+	if (pg->conn == NULL)
+		TRY(connect_now(pg));
+	snprintf(sql, sizeof sql, "LISTEN %s", channel);
+	if (PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1) != 1)
+		return away(pg);
+	pg->is_prepare[pg->queued++] = false;
+	return pg_sync(pg);
+}
+
+int pg_socket(const struct pg *pg)
+{
+	return pg->conn == NULL ? -1 : PQsocket(pg->conn);
+}
+
+bool pg_take_notification(struct pg *pg)
+{
+	bool seen = false;
+
+	if (pg->conn == NULL)
+		return false;
+	if (PQconsumeInput(pg->conn) != 1) {
+		disconnect(pg);
+		return false;
+	}
+	for (PGnotify *notify; (notify = PQnotifies(pg->conn)) != NULL;) {
+		seen = true;
+		PQfreemem(notify);
+	}
+	return seen;
+}
+
+static uint64_t load_big_endian(const char *from, unsigned bytes)
+{
+	uint64_t number = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		number = number << 8 | (unsigned char)from[i];
+	return number;
+}
+
+/* struct pg_rows is libpq's result under our name. */
+static const PGresult *result_of(const struct pg_rows *rows)
+{
+	return (const PGresult *)rows;
+}
+
+size_t pg_count(const struct pg_rows *rows)
+{
+	return (size_t)PQntuples(result_of(rows));
+}
+
+bool pg_is_null(const struct pg_rows *rows, size_t row, int column)
+{
+	return PQgetisnull(result_of(rows), (int)row, column) != 0;
+}
+
+struct str pg_get_bytes(const struct pg_rows *rows, size_t row, int column)
+{
+	if (pg_is_null(rows, row, column))
+		return (struct str){ NULL, 0 };
+	return (struct str){ PQgetvalue(result_of(rows), (int)row, column),
+		(size_t)PQgetlength(result_of(rows), (int)row, column) };
+}
+
+const char *pg_get_text(const struct pg_rows *rows, size_t row, int column)
+{
+	return pg_get_bytes(rows, row, column).ptr; /* libpq adds a NUL */
+}
+
+int64_t pg_get_int(const struct pg_rows *rows, size_t row, int column)
+{
+	struct str bytes = pg_get_bytes(rows, row, column);
+	uint64_t bits = load_big_endian(bytes.ptr, (unsigned)bytes.len);
+
+	if (bytes.len == 2)
+		return (int16_t)bits;
+	if (bytes.len == 4)
+		return (int32_t)bits;
+	return (int64_t)bits;
+}
+
+double pg_get_real(const struct pg_rows *rows, size_t row, int column)
+{
+	struct str bytes = pg_get_bytes(rows, row, column);
+	uint64_t bits = load_big_endian(bytes.ptr, (unsigned)bytes.len);
+	double real = 0;
+	float small = 0;
+	uint32_t small_bits = (uint32_t)bits;
+
+	if (bytes.len == sizeof small) {
+		memcpy(&small, &small_bits, sizeof small);
+		return (double)small;
+	}
+	memcpy(&real, &bits, sizeof real);
+	return real;
+}
+
+int64_t pg_get_time(const struct pg_rows *rows, size_t row, int column)
+{
+	int64_t us = pg_get_int(rows, row, column);
+
+	return (us >= 0 ? us / 1000 : (us - 999) / 1000) + PG_VALUE_EPOCH_MS;
+}
+
+struct id pg_get_id(const struct pg_rows *rows, size_t row, int column)
+{
+	struct str bytes = pg_get_bytes(rows, row, column);
+	struct id id = { { 0 } };
+
+	if (bytes.len == sizeof id.bytes)
+		memcpy(id.bytes, bytes.ptr, sizeof id.bytes);
+	return id;
+}

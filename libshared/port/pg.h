@@ -1,0 +1,160 @@
+/*
+ * One Postgres connection, used by one thread at a time, always in libpq's pipeline mode: pg_push
+ * queues a statement without waiting, pg_query sends all that is queued plus one statement and
+ * reads the answers, so a transaction costs as many round trips as it has questions. Statements are
+ * prepared once per connection. Sources: PostgreSQL manual 34.5 "Pipeline Mode", appendix A
+ * (SQLSTATE).
+ */
+#ifndef ESTEIRA_PORT_PG_H
+#define ESTEIRA_PORT_PG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+
+struct pg;
+struct pg_rows;
+
+struct pg_conf {
+	const char *url;	 /* libpq URI */
+	const char *application; /* application_name, at most 63 bytes */
+	int idle_session_ms;	 /* the server ends the session when it is idle longer; 0 = never */
+};
+
+/* A statement with its name; identity is the address, so statements are static const. */
+struct pg_statement {
+	const char *name; /* unique in the process, [a-z_] */
+	const char *sql;
+};
+
+enum pg_kind {
+	PG_KIND_NULL,
+	PG_KIND_TEXT,
+	PG_KIND_INT,
+	PG_KIND_REAL,
+	PG_KIND_BOOL,
+	PG_KIND_ID,
+	PG_KIND_BYTES,
+	PG_KIND_TIME,
+	PG_KIND_ARRAY,
+};
+
+struct pg_array;
+
+struct pg_arg {
+	enum pg_kind kind;
+	struct str bytes;
+	int64_t number;
+	double real;
+	struct id id;
+	const struct pg_array *array;
+};
+
+/* The parameter types a statement can take. Texts and bytes are borrowed until the call returns. */
+static inline struct pg_arg pg_null(void)
+{
+	return (struct pg_arg){ .kind = PG_KIND_NULL };
+}
+
+static inline struct pg_arg pg_text(const char *text) /* NULL = SQL NULL */
+{
+	return (struct pg_arg){ .kind = text == NULL ? PG_KIND_NULL : PG_KIND_TEXT,
+		.bytes = str_of(text) };
+}
+
+static inline struct pg_arg pg_int(int64_t number)
+{
+	return (struct pg_arg){ .kind = PG_KIND_INT, .number = number };
+}
+
+static inline struct pg_arg pg_real(double real)
+{
+	return (struct pg_arg){ .kind = PG_KIND_REAL, .real = real };
+}
+
+static inline struct pg_arg pg_bool(bool truth)
+{
+	return (struct pg_arg){ .kind = PG_KIND_BOOL, .number = truth };
+}
+
+static inline struct pg_arg pg_id(struct id id)
+{
+	return (struct pg_arg){ .kind = PG_KIND_ID, .id = id };
+}
+
+static inline struct pg_arg pg_bytes(struct str bytes) /* ptr NULL = SQL NULL */
+{
+	return (struct pg_arg){ .kind = bytes.ptr == NULL ? PG_KIND_NULL : PG_KIND_BYTES,
+		.bytes = bytes };
+}
+
+static inline struct pg_arg pg_time(int64_t wall_ms)
+{
+	return (struct pg_arg){ .kind = PG_KIND_TIME, .number = wall_ms };
+}
+
+static inline struct pg_arg pg_list(const struct pg_array *array)
+{
+	return (struct pg_arg){ .kind = PG_KIND_ARRAY, .array = array };
+}
+
+/* A one-dimensional array parameter, for one statement over many rows (unnest). */
+struct pg_array *pg_array_new(struct arena *arena, enum pg_kind element, size_t max_items);
+/* Adds one element of the array's kind, or NULL. ERR_REJECT record-too-large when it is full. */
+struct err pg_array_add(struct pg_array *array, struct pg_arg element) ERR_MUST_USE;
+
+/* Connects at first use. NULL without memory. pg_close(NULL) is fine. */
+struct pg *pg_new(const struct pg_conf *conf);
+void pg_free(struct pg *pg);
+
+/*
+ * All calls: ERR_RETRY postgres-away (connection lost or refused; the next call connects anew),
+ * ERR_RETRY try-again (serialization, deadlock, lock or statement timeout), ERR_REJECT bad-record
+ * (the server refuses a value: class 22), ERR_FATAL internal (anything else is our bug).
+ */
+
+/* Queues a statement; its failure appears at the next pg_query/pg_sync. */
+struct err pg_push(struct pg *pg, const struct pg_statement *statement, const struct pg_arg *args,
+	size_t count) ERR_MUST_USE;
+
+/* Runs the statement after everything queued. Rows live until the arena is reset. */
+struct err pg_query(struct pg *pg, struct arena *arena, const struct pg_statement *statement,
+	const struct pg_arg *args, size_t count, const struct pg_rows **ret_rows) ERR_MUST_USE;
+
+/* Runs everything queued. */
+struct err pg_sync(struct pg *pg) ERR_MUST_USE;
+
+/* pg_push of BEGIN; of COMMIT, then pg_sync; ROLLBACK now (also drops what is queued; a lost
+ * connection is no failure of it). */
+struct err pg_begin(struct pg *pg) ERR_MUST_USE;
+struct err pg_commit(struct pg *pg) ERR_MUST_USE;
+void pg_rollback(struct pg *pg);
+
+/* The five-letter SQLSTATE of the last failure, or "". */
+const char *pg_sqlstate(const struct pg *pg);
+
+/* LISTEN on a channel ([a-z_]), until the connection ends. */
+struct err pg_listen(struct pg *pg, const char *channel) ERR_MUST_USE;
+
+/* The socket of the open connection (-1 when closed) for waiting on notifications, and a look
+ * whether one has arrived (reads what is there, does not block). */
+int pg_socket(const struct pg *pg);
+bool pg_take_notification(struct pg *pg);
+
+size_t pg_count(const struct pg_rows *rows);
+bool pg_is_null(const struct pg_rows *rows, size_t row, int column);
+int64_t pg_get_int(const struct pg_rows *rows, size_t row, int column); /* int2, int4, int8, bool */
+double pg_get_real(const struct pg_rows *rows, size_t row, int column); /* float4, float8 */
+int64_t pg_get_time(const struct pg_rows *rows, size_t row, int column); /* timestamptz, wall ms */
+struct id pg_get_id(const struct pg_rows *rows, size_t row, int column); /* uuid; nil when NULL */
+struct str pg_get_bytes(const struct pg_rows *rows, size_t row, int column);
+const char *pg_get_text(const struct pg_rows *rows, size_t row, int column); /* NULL when NULL */
+
+/* A few connections shared by more threads: take blocks until one is free. */
+struct pg_pool;
+struct pg_pool *pg_pool_new(const struct pg_conf *conf, unsigned count);
+void pg_pool_free(struct pg_pool *pool);
+struct pg *pg_pool_take(struct pg_pool *pool);
+void pg_pool_give(struct pg_pool *pool, struct pg *pg);
+
+#endif

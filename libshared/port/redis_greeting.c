@@ -1,0 +1,47 @@
+#include "port/redis_greeting.h"
+
+#include <stdio.h>
+
+static bool is_needed(const struct redis_url *url, enum redis_greeting at)
+{
+	if (at == REDIS_GREETING_AUTH)
+		return url->password[0] != '\0';
+	return at != REDIS_GREETING_SELECT || url->db != 0;
+}
+
+enum redis_greeting redis_greeting_from(const struct redis_url *url, enum redis_greeting at)
+{
+	while (at < REDIS_GREETING_END && !is_needed(url, at))
+		at++;
+	return at;
+}
+
+size_t redis_greeting_words(const struct redis_url *url, const char *name, enum redis_greeting at,
+	char *text, struct str *ret_argv)
+{
+	size_t argc = 0;
+
+	switch (at) {
+	case REDIS_GREETING_AUTH:
+		ret_argv[argc++] = STR("AUTH");
+		if (url->user[0] != '\0')
+			ret_argv[argc++] = str_of(url->user);
+		ret_argv[argc++] = str_of(url->password);
+		break;
+	case REDIS_GREETING_SELECT:
+		snprintf(text, REDIS_GREETING_TEXT_BYTES, "%u", (unsigned)url->db);
+		ret_argv[argc++] = STR("SELECT");
+		ret_argv[argc++] = str_of(text);
+		break;
+	case REDIS_GREETING_NAME:
+		ret_argv[argc++] = STR("CLIENT");
+		ret_argv[argc++] = STR("SETNAME");
+		ret_argv[argc++] = str_of(name);
+		break;
+	default:
+		ret_argv[argc++] = STR("CLIENT");
+		ret_argv[argc++] = STR("ID");
+		break;
+	}
+	return argc;
+}

@@ -1,0 +1,25 @@
+/*
+ * redis://[[user]:password@]host[:port][/db], as IANA registered it; parts are percent-encoded.
+ * What is not understood is refused, never guessed: a wrong database number would mix two owners'
+ * keys.
+ */
+#ifndef ESTEIRA_PORT_REDIS_URL_H
+#define ESTEIRA_PORT_REDIS_URL_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum { REDIS_URL_PART_BYTES = 256 };
+
+struct redis_url {
+	char host[REDIS_URL_PART_BYTES]; /* IPv6 without brackets */
+	char user[REDIS_URL_PART_BYTES]; /* "": the default user */
+	char password[REDIS_URL_PART_BYTES];
+	uint16_t port;
+	uint32_t db;
+};
+
+/* Any thread. ERR_FATAL bad-config; the message names the part, never its value. */
+struct err redis_url_parse(const char *text, struct redis_url *ret_url) ERR_MUST_USE;
+
+#endif

@@ -1,0 +1,6 @@
+-- Deploy esteira:intake/frame to pg
+
+BEGIN;
+\set schema intake
+\ir ../../template/frame.sql
+COMMIT;

@@ -1,0 +1,30 @@
+/*
+ * audit: keeps what happened. It reads audit.trail and adds a row per event; nobody, it included,
+ * can change one afterwards.
+ */
+#include "events.h"
+#include "frame/service.h"
+#include "handle.h"
+
+static const struct route routes[] = {
+	{ .type = &events_entry_recorded,
+		.kind = ROUTE_TXN,
+		.replay = ROUTE_REBUILD,
+		.handle = handle_entry_recorded },
+	{ .type = &events_operation_recorded,
+		.kind = ROUTE_TXN,
+		.replay = ROUTE_REBUILD,
+		.handle = handle_operation_recorded },
+	{ .type = NULL },
+};
+
+static const enum topic topics[] = { TOPIC_AUDIT_TRAIL, TOPIC_COUNT };
+
+int main(int argc, char **argv)
+{
+	static const struct service service = {
+		.name = "audit", .routes = routes, .topics = topics
+	};
+
+	return service_run(&service, argc, argv);
+}

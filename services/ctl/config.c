@@ -1,0 +1,89 @@
+#include "config.h"
+
+#include <stddef.h>
+
+#include "command.h"
+#include "frame/conf.h"
+
+#define AT(member) offsetof(struct config, member)
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL                                         \
+	}
+
+static const struct conf_item kafka_items[] = {
+	{ "ESTEIRA_KAFKA_BROKERS", CONF_TEXT, AT(brokers), NULL, 0, 0, NULL,
+		"Kafka bootstrap servers, host:port, comma-separated." },
+	{ "ESTEIRA_KAFKA_TOPIC_PREFIX", CONF_TEXT, AT(prefix), "esteira.", 0, 0, NULL,
+		"Prefix of every topic and group name." },
+	{ "ESTEIRA_TOPICS_PARTITIONS", CONF_INT, AT(partitions), "12", 1, 1000, NULL,
+		"Partitions of every topic but ocr.jobs; fixed at birth." },
+	{ "ESTEIRA_TOPICS_OCR_PARTITIONS", CONF_INT, AT(ocr_partitions), "60", 1, 1000, NULL,
+		"Partitions of ocr.jobs: the most OCR workers that can share it; fixed at birth." },
+	{ "ESTEIRA_TOPICS_REPLICAS", CONF_INT, AT(replicas), "3", 1, 9, NULL,
+		"Brokers that hold each record; all but one of them must have it before it counts "
+		"as written." },
+	END,
+};
+
+static const struct conf_item pg_items[] = {
+	{ "ESTEIRA_PG_OWNER_URL", CONF_SECRET, AT(pg_owner_url), NULL, 0, 0, NULL,
+		"Postgres URI of a role that passes row-level security: a superuser or "
+		"esteira_migrator." },
+	END,
+};
+
+static const struct conf_item seal_items[] = {
+	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
+		"File of the master key: 32 raw bytes, mode 0600 or 0400." },
+	END,
+};
+
+static const struct {
+	unsigned setting;
+	const struct conf_item *items;
+} tables[] = {
+	{ CONFIG_KAFKA, kafka_items },
+	{ CONFIG_PG, pg_items },
+	{ CONFIG_SEAL, seal_items },
+};
+
+enum { TABLES = sizeof tables / sizeof *tables };
+
+struct err config_read(unsigned settings, struct arena *arena, struct config *ret_config)
+{
+	struct config config = { 0 };
+
+	for (size_t i = 0; i < TABLES; i++)
+		if ((settings & tables[i].setting) != 0)
+			TRY(conf_read(tables[i].items, arena, &config));
+	*ret_config = config;
+	return err_ok();
+}
+
+void config_help(unsigned settings, FILE *out)
+{
+	for (size_t i = 0; i < TABLES; i++)
+		if ((settings & tables[i].setting) != 0)
+			conf_help(tables[i].items, out);
+}
+
+static struct err list(const struct command_call *call)
+{
+	bool markdown = command_value(call, "--markdown") != NULL;
+
+	for (size_t i = 0; i < TABLES; i++)
+		(markdown ? conf_markdown : conf_help)(tables[i].items, stdout);
+	return err_ok();
+}
+
+static const struct command_option list_options[] = {
+	{ "--markdown", NULL, false, "Rows of a Markdown table." },
+	{ NULL, NULL, false, NULL },
+};
+
+const struct command config_commands[] = {
+	{ "config", "list", NULL, list_options, 0, "Lists the environment variables estctl reads.",
+		list },
+	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
+};

@@ -1,0 +1,38 @@
+/*
+ * The settings of estctl, by what they are for; a command reads those it needs and no other, so
+ * that topics can be made without a database. And the noun "config", which lists them.
+ */
+#ifndef ESTEIRA_CTL_CONFIG_H
+#define ESTEIRA_CTL_CONFIG_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct command;
+
+enum {
+	CONFIG_KAFKA = 1,
+	CONFIG_PG = 2,
+	CONFIG_SEAL = 4,
+};
+
+struct config {
+	const char *brokers, *prefix;
+	int64_t partitions, ocr_partitions, replicas;
+	const char *pg_owner_url;
+	const char *seal_master_file;
+};
+
+extern const struct command config_commands[];
+
+/* Reads the settings of a set of CONFIG_...; the rest stays zero. Failures: conf_read. */
+struct err config_read(unsigned settings, struct arena *arena, struct config *ret_config)
+	ERR_MUST_USE;
+
+/* Their help text. */
+void config_help(unsigned settings, FILE *out);
+
+#endif

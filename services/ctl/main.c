@@ -1,0 +1,108 @@
+/*
+ * estctl: the operator's command line. Each noun is a file with a table of its commands; this one
+ * finds the command, reads its settings, runs it and says what went wrong and what to do.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "config.h"
+#include "key.h"
+#include "tenant.h"
+#include "topics.h"
+
+#ifndef ESTEIRA_VERSION
+#define ESTEIRA_VERSION "0.1.0"
+#endif
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { ARENA_BYTES = 64 << 20 };
+
+static const struct command *const tables[] = { topics_commands, tenant_commands, key_commands,
+	config_commands, NULL };
+
+/* What a person can do about it. */
+static const struct {
+	enum err_code code;
+	const char *remedy;
+} remedies[] = {
+	{ ERR_CODE_BAD_PARAMETER, "see --help of the command" },
+	{ ERR_CODE_BAD_CONFIG, "estctl config list shows every setting" },
+	{ ERR_CODE_NOT_FOUND, "estctl tenant list and estctl key list show what there is" },
+	{ ERR_CODE_BAD_TRANSITION, "nothing: the tenant's state does not allow it" },
+	{ ERR_CODE_POSTGRES_AWAY,
+		"check that the server runs and that ESTEIRA_PG_OWNER_URL names its address, a "
+		"role and the right password" },
+	{ ERR_CODE_KAFKA_AWAY,
+		"check that the brokers run and that ESTEIRA_KAFKA_BROKERS names them" },
+	{ ERR_CODE_SECRET_MISSING,
+		"check that the file of ESTEIRA_SEAL_MASTER_FILE exists and that this user may "
+		"read it" },
+	{ ERR_CODE_INTERNAL,
+		"check that the migrations are deployed (docs/database.md) and that the role may "
+		"write to schema intake" },
+};
+
+static const char *remedy_of(enum err_code code)
+{
+	for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+		if (remedies[i].code == code)
+			return remedies[i].remedy;
+	return "run it again";
+}
+
+static int fail(struct err e, int code)
+{
+	fprintf(stderr, "estctl: %s: %s\nestctl: what to do: %s\n", err_code_name(e.code), e.msg,
+		remedy_of(e.code));
+	return code;
+}
+
+static int run(struct arena *arena, const struct command *command, int argc, char **argv)
+{
+	struct config config;
+	struct command_call call = { .command = command, .arena = arena, .config = &config };
+	struct err e = command_parse(&call, argc, argv);
+
+	if (e.kind == ERR_OK)
+		e = config_read(command->settings, arena, &config);
+	if (e.kind != ERR_OK)
+		return fail(e, EXIT_USAGE);
+	e = command->run(&call);
+	if (e.kind != ERR_OK)
+		return fail(e, e.code == ERR_CODE_BAD_PARAMETER ? EXIT_USAGE : EXIT_FAILED);
+	if (fflush(stdout) == 0)
+		return EXIT_DONE;
+	return fail(err_fatal(ERR_CODE_INTERNAL, "the output could not be written"), EXIT_FAILED);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	struct arena *arena SCOPED(arena_drop) = arena_new(ARENA_BYTES);
+	const struct command *command = argc < 3 ? NULL : command_find(tables, argv[1], argv[2]);
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("estctl %s\n", ESTEIRA_VERSION);
+		return EXIT_DONE;
+	}
+	if (wants_help(argc, argv)) {
+		if (command == NULL)
+			command_help_all(tables, argv[1][0] == '-' ? NULL : argv[1], stdout);
+		else
+			command_help(command, stdout);
+		return EXIT_DONE;
+	}
+	if (command == NULL || arena == NULL) {
+		command_help_all(tables, NULL, stderr);
+		return EXIT_USAGE;
+	}
+	return run(arena, command, argc - 3, argv + 3);
+}

@@ -1,0 +1,295 @@
+#include "store.h"
+
+#include "port/pg.h"
+
+static const struct pg_statement may_see_all = { "store_may_see_all",
+	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
+static const struct pg_statement set_tenant = { "store_set_tenant",
+	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
+static const struct pg_statement insert_tenant = { "store_insert_tenant",
+	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test) "
+	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
+static const struct pg_statement insert_tenant_key = { "store_insert_tenant_key",
+	"INSERT INTO intake.tenant_keys (tenant_id, version, wrapped) VALUES ($1, 1, $2)" };
+static const struct pg_statement select_tenants = { "store_select_tenants",
+	"SELECT slug, name, state, deadline_s, is_test, created_at FROM intake.tenants "
+	"ORDER BY slug" };
+static const struct pg_statement find_tenant = { "store_find_tenant",
+	"SELECT tenant_id FROM intake.tenants WHERE slug = $1" };
+static const struct pg_statement lock_tenant = { "store_lock_tenant",
+	"SELECT tenant_id, state FROM intake.tenants WHERE slug = $1 FOR UPDATE" };
+static const struct pg_statement update_state = { "store_update_state",
+	"UPDATE intake.tenants SET state = $2 WHERE tenant_id = $1" };
+static const struct pg_statement insert_key = { "store_insert_key",
+	"INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, scopes, expires_at) "
+	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, key_id) DO NOTHING "
+	"RETURNING key_id" };
+static const struct pg_statement select_keys = { "store_select_keys",
+	"SELECT key_id, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' "
+	"WHEN expires_at <= now() THEN 'expired' ELSE 'active' END, partner, "
+	"array_to_string(scopes, ','), created_at, expires_at, revoked_at "
+	"FROM intake.api_keys WHERE tenant_id = $1 ORDER BY created_at DESC, key_id" };
+static const struct pg_statement revoke_key = { "store_revoke_key",
+	"WITH was AS (SELECT tenant_id, key_id, revoked_at FROM intake.api_keys"
+	" WHERE tenant_id = $1 AND key_id = $2 FOR UPDATE), "
+	"done AS (UPDATE intake.api_keys k SET revoked_at = now() FROM was"
+	" WHERE k.tenant_id = was.tenant_id AND k.key_id = was.key_id"
+	" AND was.revoked_at IS NULL) "
+	"SELECT revoked_at IS NULL FROM was" };
+
+/* --- the connection --- */
+
+struct err store_open(const char *url, struct arena *arena, struct pg **ret_pg)
+{
+	const struct pg_conf conf = { url, "estctl", 0 };
+	const struct pg_rows *rows;
+	struct pg *pg SCOPED(store_close) = pg_new(&conf);
+
+	if (pg == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a connection");
+	TRY(pg_query(pg, arena, &may_see_all, NULL, 0, &rows));
+	if (pg_get_int(rows, 0, 0) == 0)
+		return err_fatal(ERR_CODE_BAD_CONFIG,
+			"ESTEIRA_PG_OWNER_URL: the role is under row-level security and would see "
+			"nothing");
+	*ret_pg = pg;
+	pg = NULL;
+	return err_ok();
+}
+
+void store_close(struct pg **pg)
+{
+	pg_free(*pg);
+	*pg = NULL;
+}
+
+/* A failure in the middle of a transaction ends it. */
+static struct err undo(struct pg *pg, struct err e)
+{
+	if (e.kind != ERR_OK)
+		pg_rollback(pg);
+	return e;
+}
+
+static struct err begin_for(struct pg *pg, struct tenant tenant)
+{
+	const struct pg_arg arg = pg_id(tenant.id);
+
+	TRY(pg_begin(pg));
+	return pg_push(pg, &set_tenant, &arg, 1);
+}
+
+static struct err not_found(struct arena *arena, const char *what, const char *name)
+{
+	const char *msg = arena_printf(arena, "there is no %s %s", what, name);
+
+	return err_reject(ERR_CODE_NOT_FOUND, msg == NULL ? what : msg);
+}
+
+static const char *copy_text(
+	struct arena *arena, const struct pg_rows *rows, size_t row, int column)
+{
+	const char *text = pg_get_text(rows, row, column);
+
+	return text == NULL ? NULL : arena_strdup(arena, str_of(text));
+}
+
+static int64_t time_or_none(const struct pg_rows *rows, size_t row, int column)
+{
+	return pg_is_null(rows, row, column) ? CODEC_NO_INT : pg_get_time(rows, row, column);
+}
+
+/* --- tenants --- */
+
+static struct err create_tenant(struct pg *pg, struct arena *arena,
+	const struct store_new_tenant *tenant, bool *ret_created)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg row[] = { pg_id(tenant->tenant.id), pg_text(tenant->slug),
+		pg_text(tenant->name), pg_int(tenant->deadline_s), pg_bool(tenant->is_test) };
+	const struct pg_arg key[] = { pg_id(tenant->tenant.id), pg_bytes(tenant->wrapped) };
+
+	TRY(begin_for(pg, tenant->tenant));
+	TRY(pg_query(pg, arena, &insert_tenant, row, 5, &rows));
+	bool created = pg_count(rows) == 1;
+	if (created)
+		TRY(pg_push(pg, &insert_tenant_key, key, 2));
+	TRY(pg_commit(pg));
+	*ret_created = created;
+	return err_ok();
+}
+
+struct err store_create_tenant(struct pg *pg, struct arena *arena,
+	const struct store_new_tenant *tenant, bool *ret_created)
+{
+	return undo(pg, create_tenant(pg, arena, tenant, ret_created));
+}
+
+#define TENANT(member, kind) CODEC_FIELD(struct store_tenant, member, kind, CODEC_PLAIN, true, 0)
+
+static const struct codec_field tenant_fields[] = {
+	TENANT(slug, CODEC_TEXT),
+	TENANT(name, CODEC_TEXT),
+	TENANT(state, CODEC_TEXT),
+	TENANT(deadline_s, CODEC_INT),
+	TENANT(is_test, CODEC_BOOL),
+	TENANT(created_at, CODEC_TIME),
+	CODEC_END,
+};
+
+const struct codec_type store_tenants = { "estctl.tenant", sizeof(struct store_tenant),
+	tenant_fields };
+
+struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_list *ret_rows)
+{
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &select_tenants, NULL, 0, &rows));
+	struct store_tenant *tenants = arena_alloc(arena, pg_count(rows) * sizeof *tenants + 1);
+	if (tenants == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < pg_count(rows); i++)
+		tenants[i] = (struct store_tenant){
+			.slug = copy_text(arena, rows, i, 0),
+			.name = copy_text(arena, rows, i, 1),
+			.state = copy_text(arena, rows, i, 2),
+			.deadline_s = pg_get_int(rows, i, 3),
+			.is_test = pg_get_int(rows, i, 4) != 0,
+			.created_at = pg_get_time(rows, i, 5),
+		};
+	*ret_rows = (struct codec_list){ tenants, pg_count(rows) };
+	return err_ok();
+}
+
+struct err store_find_tenant(
+	struct pg *pg, struct arena *arena, const char *slug, struct tenant *ret_tenant)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg arg = pg_text(slug);
+
+	TRY(pg_query(pg, arena, &find_tenant, &arg, 1, &rows));
+	if (pg_count(rows) == 0)
+		return not_found(arena, "tenant", slug);
+	ret_tenant->id = pg_get_id(rows, 0, 0);
+	return err_ok();
+}
+
+static struct err hold_tenant(struct pg *pg, struct arena *arena, const char *slug,
+	struct tenant *ret_tenant, const char **ret_state)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg arg = pg_text(slug);
+
+	TRY(pg_begin(pg));
+	TRY(pg_query(pg, arena, &lock_tenant, &arg, 1, &rows));
+	if (pg_count(rows) == 0)
+		return not_found(arena, "tenant", slug);
+	ret_tenant->id = pg_get_id(rows, 0, 0);
+	*ret_state = copy_text(arena, rows, 0, 1);
+	return *ret_state == NULL ? arena_overflow() : err_ok();
+}
+
+struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slug,
+	struct tenant *ret_tenant, const char **ret_state)
+{
+	return undo(pg, hold_tenant(pg, arena, slug, ret_tenant, ret_state));
+}
+
+static struct err set_state(struct pg *pg, struct tenant tenant, const char *state)
+{
+	const struct pg_arg id = pg_id(tenant.id);
+	const struct pg_arg args[] = { id, pg_text(state) };
+
+	TRY(pg_push(pg, &set_tenant, &id, 1));
+	TRY(pg_push(pg, &update_state, args, 2));
+	return pg_commit(pg);
+}
+
+struct err store_set_state(struct pg *pg, struct tenant tenant, const char *state)
+{
+	return undo(pg, set_state(pg, tenant, state));
+}
+
+/* --- API keys --- */
+
+static struct err create_key(
+	struct pg *pg, struct arena *arena, const struct store_new_key *key, bool *ret_created)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->key_id),
+		pg_bytes(key->hash), pg_list(key->scopes),
+		key->expires_ms == CODEC_NO_INT ? pg_null() : pg_time(key->expires_ms) };
+
+	TRY(begin_for(pg, key->tenant));
+	TRY(pg_query(pg, arena, &insert_key, args, 5, &rows));
+	TRY(pg_commit(pg));
+	*ret_created = pg_count(rows) == 1;
+	return err_ok();
+}
+
+struct err store_create_key(
+	struct pg *pg, struct arena *arena, const struct store_new_key *key, bool *ret_created)
+{
+	return undo(pg, create_key(pg, arena, key, ret_created));
+}
+
+#define KEY(member, kind, required)                                                                \
+	CODEC_FIELD(struct store_key, member, kind, CODEC_PLAIN, required, 0)
+
+static const struct codec_field key_fields[] = {
+	KEY(key_id, CODEC_TEXT, true),
+	KEY(state, CODEC_TEXT, true),
+	KEY(partner, CODEC_TEXT, true),
+	KEY(scopes, CODEC_TEXT, true),
+	KEY(created_at, CODEC_TIME, true),
+	KEY(expires_at, CODEC_TIME, false),
+	KEY(revoked_at, CODEC_TIME, false),
+	CODEC_END,
+};
+
+const struct codec_type store_keys = { "estctl.key", sizeof(struct store_key), key_fields };
+
+struct err store_list_keys(
+	struct pg *pg, struct arena *arena, struct tenant tenant, struct codec_list *ret_rows)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg arg = pg_id(tenant.id);
+
+	TRY(pg_query(pg, arena, &select_keys, &arg, 1, &rows));
+	struct store_key *keys = arena_alloc(arena, pg_count(rows) * sizeof *keys + 1);
+	if (keys == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < pg_count(rows); i++)
+		keys[i] = (struct store_key){
+			.key_id = copy_text(arena, rows, i, 0),
+			.state = copy_text(arena, rows, i, 1),
+			.partner = copy_text(arena, rows, i, 2),
+			.scopes = copy_text(arena, rows, i, 3),
+			.created_at = pg_get_time(rows, i, 4),
+			.expires_at = time_or_none(rows, i, 5),
+			.revoked_at = time_or_none(rows, i, 6),
+		};
+	*ret_rows = (struct codec_list){ keys, pg_count(rows) };
+	return err_ok();
+}
+
+static struct err revoke(struct pg *pg, struct arena *arena, struct tenant tenant,
+	const char *key_id, bool *ret_changed)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_id(tenant.id), pg_text(key_id) };
+
+	TRY(begin_for(pg, tenant));
+	TRY(pg_query(pg, arena, &revoke_key, args, 2, &rows));
+	if (pg_count(rows) == 0)
+		return not_found(arena, "key", key_id);
+	TRY(pg_commit(pg));
+	*ret_changed = pg_get_int(rows, 0, 0) != 0;
+	return err_ok();
+}
+
+struct err store_revoke_key(struct pg *pg, struct arena *arena, struct tenant tenant,
+	const char *key_id, bool *ret_changed)
+{
+	return undo(pg, revoke(pg, arena, tenant, key_id, ret_changed));
+}

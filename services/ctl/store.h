@@ -1,0 +1,82 @@
+/*
+ * Rows of tenants and keys, written by an operator's role that passes row-level security. Every
+ * function runs one transaction (but for the pair lock and set_state) and leaves nothing behind
+ * when it fails. Failures of all: those of port/pg.
+ */
+#ifndef ESTEIRA_CTL_STORE_H
+#define ESTEIRA_CTL_STORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/codec.h"
+#include "model/tenant.h"
+
+struct pg;
+struct pg_array;
+
+/* Connects and looks at the role. ERR_FATAL bad-config: row-level security would hide rows from it.
+ */
+struct err store_open(const char *url, struct arena *arena, struct pg **ret_pg) ERR_MUST_USE;
+void store_close(struct pg **pg); /* the SCOPED form; *pg NULL is fine */
+
+/* A tenant to be; wrapped is version 1 of its key. */
+struct store_new_tenant {
+	struct tenant tenant;
+	const char *slug, *name;
+	int64_t deadline_s;
+	bool is_test;
+	struct str wrapped;
+};
+
+/* *ret_created false: the slug is taken, nothing was written. */
+struct err store_create_tenant(struct pg *pg, struct arena *arena,
+	const struct store_new_tenant *tenant, bool *ret_created) ERR_MUST_USE;
+
+/* A tenant as listed; store_tenants is the table of the struct. */
+struct store_tenant {
+	const char *slug, *name, *state;
+	int64_t deadline_s;
+	bool is_test;
+	int64_t created_at; /* wall ms */
+};
+extern const struct codec_type store_tenants;
+struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_list *ret_rows)
+	ERR_MUST_USE;
+
+/* ERR_REJECT not-found. */
+struct err store_find_tenant(struct pg *pg, struct arena *arena, const char *slug,
+	struct tenant *ret_tenant) ERR_MUST_USE;
+
+/* Opens a transaction that holds the tenant's row and answers its state; store_set_state ends it,
+ * and so does pg_rollback. ERR_REJECT not-found. */
+struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slug,
+	struct tenant *ret_tenant, const char **ret_state) ERR_MUST_USE;
+struct err store_set_state(struct pg *pg, struct tenant tenant, const char *state) ERR_MUST_USE;
+
+/* A key to be. expires_ms: wall ms, or CODEC_NO_INT = never. */
+struct store_new_key {
+	struct tenant tenant;
+	const char *key_id;
+	struct str hash;
+	const struct pg_array *scopes; /* of text */
+	int64_t expires_ms;
+};
+
+/* *ret_created false: the tenant has a key of this id. */
+struct err store_create_key(struct pg *pg, struct arena *arena, const struct store_new_key *key,
+	bool *ret_created) ERR_MUST_USE;
+
+/* A key as listed, newest first; the hash stays in the database. */
+struct store_key {
+	const char *key_id, *state, *partner, *scopes;
+	int64_t created_at, expires_at, revoked_at; /* wall ms, CODEC_NO_INT */
+};
+extern const struct codec_type store_keys;
+struct err store_list_keys(struct pg *pg, struct arena *arena, struct tenant tenant,
+	struct codec_list *ret_rows) ERR_MUST_USE;
+
+/* *ret_changed false: it was revoked before. ERR_REJECT not-found. */
+struct err store_revoke_key(struct pg *pg, struct arena *arena, struct tenant tenant,
+	const char *key_id, bool *ret_changed) ERR_MUST_USE;
+
+#endif

@@ -1,0 +1,168 @@
+#include "tenant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "command.h"
+#include "list.h"
+#include "port/pg.h"
+#include "port/seal_key.h"
+#include "store.h"
+
+enum { SLUG_MIN = 2, SLUG_MAX = 63, NAME_MAX_BYTES = 255 };
+enum { DEADLINE_DEFAULT_S = 600, DEADLINE_MIN_S = 60, DEADLINE_MAX_S = 86400 };
+
+bool tenant_is_slug(const char *slug)
+{
+	size_t len = strlen(slug);
+
+	return len >= SLUG_MIN && len <= SLUG_MAX && slug[0] != '-' &&
+	       strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+bool tenant_may_become(const char *from, const char *to)
+{
+	static const char *const pairs[][2] = { { "active", "suspended" },
+		{ "suspended", "active" } };
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		if (strcmp(from, pairs[i][0]) == 0 && strcmp(to, pairs[i][1]) == 0)
+			return true;
+	return false;
+}
+
+/* --- create --- */
+
+static struct err read_deadline(const char *text, int64_t *ret_deadline_s)
+{
+	uint64_t seconds = DEADLINE_DEFAULT_S;
+
+	if (text != NULL && (!str_to_u64(str_of(text), &seconds) || seconds < DEADLINE_MIN_S ||
+				    seconds > DEADLINE_MAX_S))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "--deadline: 60 to 86400 seconds");
+	*ret_deadline_s = (int64_t)seconds;
+	return err_ok();
+}
+
+static struct err read_new(const struct command_call *call, struct store_new_tenant *ret_tenant)
+{
+	struct str name = str_of(command_value(call, "--name"));
+
+	if (!tenant_is_slug(call->operand))
+		return err_reject(ERR_CODE_BAD_PARAMETER,
+			"SLUG: 2 to 63 of a-z, 0-9 and -, the first a letter or digit");
+	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_utf8(name))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "--name: 1 to 255 bytes of UTF-8");
+	ret_tenant->slug = call->operand;
+	ret_tenant->name = name.ptr;
+	ret_tenant->is_test = command_value(call, "--test") != NULL;
+	return read_deadline(command_value(call, "--deadline"), &ret_tenant->deadline_s);
+}
+
+/* ret_blob takes SEAL_KEY_TENANT_BYTES. */
+static struct err make_key(const char *master_file, struct tenant tenant, uint8_t *ret_blob)
+{
+	const struct seal_key_row row = { .tenant = tenant, .version = 1 };
+	struct seal_key key SCOPED(seal_key_wipe) = { { 0 } };
+	struct seal_key *master;
+
+	TRY(seal_key_load_master(master_file, &master));
+	seal_key_make(NULL, &key);
+	struct err e = seal_key_wrap(master, &row, &key, NULL, ret_blob);
+	seal_key_free(master);
+	return e;
+}
+
+static struct err create(const struct command_call *call)
+{
+	struct pg *pg SCOPED(store_close) = NULL;
+	struct store_new_tenant tenant = { .tenant = { id_v7() } };
+	uint8_t blob[SEAL_KEY_TENANT_BYTES];
+	bool created;
+
+	TRY(read_new(call, &tenant));
+	TRY(make_key(call->config->seal_master_file, tenant.tenant, blob));
+	tenant.wrapped = (struct str){ (const char *)blob, sizeof blob };
+	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
+	TRY(store_create_tenant(pg, call->arena, &tenant, &created));
+	if (created)
+		printf("tenant %s created\n", tenant.slug);
+	else
+		fprintf(stderr, "estctl: note: tenant %s exists already and was left as it is\n",
+			tenant.slug);
+	return err_ok();
+}
+
+/* --- the rest --- */
+
+static struct err list(const struct command_call *call)
+{
+	struct pg *pg SCOPED(store_close) = NULL;
+	struct codec_list rows;
+
+	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
+	TRY(store_list_tenants(pg, call->arena, &rows));
+	return list_print(&store_tenants, &rows, command_value(call, "--json") != NULL, stdout);
+}
+
+static struct err refuse(struct arena *arena, const char *slug, const char *from, const char *to)
+{
+	const char *msg =
+		arena_printf(arena, "tenant %s is %s and cannot become %s", slug, from, to);
+
+	return err_reject(ERR_CODE_BAD_TRANSITION, msg == NULL ? from : msg);
+}
+
+static struct err become(const struct command_call *call, const char *to)
+{
+	struct pg *pg SCOPED(store_close) = NULL;
+	struct tenant tenant;
+	const char *from;
+
+	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
+	TRY(store_lock_tenant(pg, call->arena, call->operand, &tenant, &from));
+	if (tenant_may_become(from, to)) {
+		TRY(store_set_state(pg, tenant, to));
+		printf("tenant %s is %s\n", call->operand, to);
+		return err_ok();
+	}
+	pg_rollback(pg);
+	if (strcmp(from, to) != 0)
+		return refuse(call->arena, call->operand, from, to);
+	fprintf(stderr, "estctl: note: tenant %s was %s before\n", call->operand, to);
+	return err_ok();
+}
+
+static struct err suspend(const struct command_call *call)
+{
+	return become(call, "suspended");
+}
+
+static struct err activate(const struct command_call *call)
+{
+	return become(call, "active");
+}
+
+static const struct command_option create_options[] = {
+	{ "--name", "NAME", true, "What people call it." },
+	{ "--deadline", "SECONDS", false,
+		"How long a document may wait and be worked on, 60 to 86400; 600 when not given." },
+	{ "--test", NULL, false, "Mark it as a test tenant." },
+	{ NULL, NULL, false, NULL },
+};
+
+static const struct command_option list_options[] = {
+	{ "--json", NULL, false, "A JSON array instead of a table." },
+	{ NULL, NULL, false, NULL },
+};
+
+const struct command tenant_commands[] = {
+	{ "tenant", "create", "SLUG", create_options, CONFIG_PG | CONFIG_SEAL,
+		"Makes a tenant with a key of its own. One that exists is left as it is.", create },
+	{ "tenant", "list", NULL, list_options, CONFIG_PG, "Lists the tenants.", list },
+	{ "tenant", "suspend", "SLUG", NULL, CONFIG_PG,
+		"Refuses the tenant's API keys until it is activated.", suspend },
+	{ "tenant", "activate", "SLUG", NULL, CONFIG_PG, "Ends a suspension.", activate },
+	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
+};

@@ -1,0 +1,142 @@
+#include "intake.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "frame/pool.h"
+#include "frame/service.h"
+#include "job/purge.h"
+#include "port/http.h"
+#include "port/redis.h"
+#include "port/redis_policy.h"
+#include "port/s3.h"
+#include "port/seal_key.h"
+
+enum { REQUEST_ARENA_BYTES = 16 << 20, REQUEST_QUEUE_MAX = 512 };
+
+#define AT(member) offsetof(struct intake_conf, member)
+
+const struct conf_item intake_conf_items[] = {
+	{ "ESTEIRA_HTTP_LISTEN", CONF_TEXT, AT(http_listen), "0.0.0.0:8080", 0, 0, NULL,
+		"Address of the public API." },
+	{ "ESTEIRA_HTTP_DOCUMENT_MAX_BYTES", CONF_INT, AT(document_max_bytes), "52428800", 1024,
+		1 << 30, NULL, "Largest document, bytes." },
+	{ "ESTEIRA_HTTP_THREADS", CONF_INT, AT(request_threads), "8", 1, 64, NULL,
+		"Threads, each with a Postgres connection, that answer requests." },
+	{ "ESTEIRA_INTAKE_PENDING_MAX", CONF_INT, AT(lag_max), "1000", 0, 1000000000, NULL,
+		"Pending jobs from which uploads are answered 503; 0 = only the estimate counts." },
+	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
+		"redis://[[user]:password@]host:port/db; must neither persist nor evict." },
+	{ "ESTEIRA_S3_ENDPOINT", CONF_TEXT, AT(s3_endpoint), NULL, 0, 0, NULL,
+		"http(s)://host:port of the document storage." },
+	{ "ESTEIRA_S3_BUCKET", CONF_TEXT, AT(s3_bucket), "esteira-documents", 0, 0, NULL,
+		"Bucket of the encrypted documents; without versioning and object lock." },
+	{ "ESTEIRA_S3_REGION", CONF_TEXT, AT(s3_region), "us-east-1", 0, 0, NULL,
+		"Region that signatures name." },
+	{ "ESTEIRA_S3_ACCESS_KEY", CONF_SECRET, AT(s3_access_key), NULL, 0, 0, NULL,
+		"Access key of the bucket." },
+	{ "ESTEIRA_S3_SECRET_KEY", CONF_SECRET, AT(s3_secret_key), NULL, 0, 0, NULL,
+		"Secret key of the bucket." },
+	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
+		"File with the 32 bytes of the master key, mode 0600." },
+	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
+};
+
+static struct err open_storage(struct intake *intake)
+{
+	const struct intake_conf *conf = intake->conf;
+	const struct s3_conf s3 = { .endpoint = conf->s3_endpoint,
+		.bucket = conf->s3_bucket,
+		.region = conf->s3_region,
+		.access_key = conf->s3_access_key,
+		.secret_key = conf->s3_secret_key };
+
+	TRY(http_open(service_loop(intake->service), NULL, &intake->http));
+	return s3_open(intake->http, &s3, &intake->s3);
+}
+
+static void on_redis_policy(void *arg, struct err e)
+{
+	struct intake *intake = arg;
+
+	if (e.kind == ERR_FATAL)
+		service_fail(intake->service, e);
+}
+
+static struct err open_redis(struct intake *intake)
+{
+	const struct redis_limits tail = { .name = "esteira-intake-tail" };
+	const struct redis_limits plain = { .name = "esteira-intake" };
+	struct loop *loop = service_loop(intake->service);
+
+	TRY(redis_open(loop, intake->conf->redis_url, &plain, &intake->redis));
+	TRY(redis_open(loop, intake->conf->redis_url, &tail, &intake->redis_tail));
+	return redis_policy_check(intake->redis, loop, on_redis_policy, intake);
+}
+
+static struct err open_parts(struct intake *intake)
+{
+	const struct pool_conf pool = {
+		.loop = service_loop(intake->service),
+		.pg = service_pg(intake->service),
+		.threads = (unsigned)intake->conf->request_threads,
+		.arena_bytes = REQUEST_ARENA_BYTES,
+		.queue_max = REQUEST_QUEUE_MAX,
+	};
+
+	TRY(seal_key_load_master(intake->conf->seal_master_file, &intake->master));
+	TRY(open_storage(intake));
+	TRY(open_redis(intake));
+	TRY(pool_open(&pool, &intake->pool));
+	TRY(purge_open(intake, &intake->purge));
+	return api_open(intake, &intake->api);
+}
+
+struct err intake_open(struct service_context *service, const void *conf, void **ret_state)
+{
+	struct intake *intake = calloc(1, sizeof *intake);
+
+	if (intake == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	intake->service = service;
+	intake->conf = conf;
+	*ret_state = intake; /* also after a failure: intake_close ends what was opened */
+	return open_parts(intake);
+}
+
+static void on_api_drained(void *arg)
+{
+	struct intake *intake = arg;
+
+	service_drained(intake->service);
+}
+
+void intake_drain(void *state)
+{
+	struct intake *intake = state;
+
+	api_drain(intake->api, on_api_drained, intake);
+}
+
+void intake_stop(void *state)
+{
+	struct intake *intake = state;
+
+	purge_close(intake->purge);
+	pool_close(intake->pool);
+}
+
+void intake_close(void *state)
+{
+	struct intake *intake = state;
+
+	api_close(intake->api);
+	redis_close(intake->redis_tail);
+	redis_close(intake->redis);
+	s3_close(intake->s3);
+	http_close(intake->http);
+	seal_key_free(intake->master);
+	free(intake);
+}

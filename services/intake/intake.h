@@ -1,0 +1,54 @@
+/*
+ * What the parts of intake share: opened here, handed to job/ as scope->state and to api/ with
+ * every request. Nothing in it is written after start but by the part that owns it.
+ */
+#ifndef ESTEIRA_INTAKE_INTAKE_H
+#define ESTEIRA_INTAKE_INTAKE_H
+
+#include "frame/conf.h"
+
+#include <stdint.h>
+
+struct api;
+struct http;
+struct pool;
+struct purge;
+struct redis;
+struct s3;
+struct seal_key;
+struct service_context;
+
+struct intake_conf {
+	const char *http_listen;
+	int64_t document_max_bytes;
+	int64_t request_threads;
+	int64_t lag_max; /* pending jobs that answer 503; 0 = off */
+	const char *redis_url;
+	const char *s3_endpoint, *s3_bucket, *s3_region;
+	const char *s3_access_key, *s3_secret_key;
+	const char *seal_master_file;
+};
+
+extern const struct conf_item intake_conf_items[];
+
+struct intake {
+	struct service_context *service;
+	const struct intake_conf *conf;
+	struct seal_key *master;
+	struct http *http;
+	struct s3 *s3;
+	struct redis *redis;	  /* commands that answer at once */
+	struct redis *redis_tail; /* the one blocking XREAD */
+	struct pool *pool;	  /* request threads with Postgres (role esteira_intake) */
+	struct api *api;
+	struct purge *purge;
+};
+
+/* The hooks of struct service; state is a struct intake. */
+struct err intake_open(struct service_context *service, const void *conf, void **ret_state)
+	ERR_MUST_USE;
+void intake_drain(void *state);
+void intake_stop(void *state);
+void intake_close(void *state);
+
+#endif

@@ -1,0 +1,358 @@
+#include "job/purge.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "frame/health.h"
+#include "frame/relay.h"
+#include "frame/service.h"
+#include "intake.h"
+#include "job/announce.h"
+#include "job/progress.h"
+#include "job/store.h"
+#include "port/pg.h"
+#include "port/s3.h"
+
+enum {
+	ROUND_MS = 1000,
+	SWEEP_MS = 60000,
+	KEYS_MS = 3600000,
+	ORPHAN_AGE_MS = 600000,
+	LIST_MAX = 500,
+	ARENA_BYTES = 4 << 20,
+	RETRY_MAX_S = 60,
+};
+
+struct purge {
+	struct intake *intake;
+	struct pg *pg;
+	struct arena *arena;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stopping, woken;
+	int64_t swept_ms, keys_ms;
+};
+
+static void object_key(struct tenant tenant, struct id job_id, char *ret_key)
+{
+	id_format(tenant.id, ret_key);
+	ret_key[ID_TEXT_BYTES - 1] = '/';
+	id_format(job_id, ret_key + ID_TEXT_BYTES);
+	memcpy(ret_key + 2 * ID_TEXT_BYTES - 1, ".enc", 5);
+}
+
+enum { KEY_BYTES = 2 * ID_TEXT_BYTES + 4 };
+
+/* The reverse; false for an object that intake did not make. */
+static bool parse_key(const char *key, struct store_due *ret_job)
+{
+	struct str rest, tenant = str_cut(str_of(key), '/', &rest);
+
+	if (rest.len != ID_TEXT_BYTES - 1 + 4 ||
+		memcmp(rest.ptr + ID_TEXT_BYTES - 1, ".enc", 4) != 0)
+		return false;
+	rest.len = ID_TEXT_BYTES - 1;
+	return id_parse(tenant, &ret_job->tenant.id) && id_parse(rest, &ret_job->job_id);
+}
+
+/* --- due purges --- */
+
+static struct err begin(struct purge *purge, const struct store_due *due, struct store_job *ret_job,
+	bool *ret_found)
+{
+	TRY(pg_begin(purge->pg));
+	TRY(store_set_tenant(purge->pg, due->tenant));
+	return store_load_job(
+		purge->pg, purge->arena, due->tenant, due->job_id, ret_job, ret_found);
+}
+
+static struct err finish(struct purge *purge, struct outbox *outbox)
+{
+	TRY(outbox_flush(outbox, purge->pg));
+	TRY(pg_commit(purge->pg));
+	relay_wake(service_relay(purge->intake->service));
+	return err_ok();
+}
+
+static struct err new_outbox(struct purge *purge, struct outbox **ret_outbox)
+{
+	*ret_outbox = outbox_new(purge->arena, service_outbox(purge->intake->service));
+	return *ret_outbox == NULL ? arena_overflow() : err_ok();
+}
+
+/* An unfinished job whose time is over fails; from then on no commit for it is taken. */
+static struct err end_overdue(struct purge *purge, const struct store_due *due, bool *ret_ended)
+{
+	struct outbox *outbox;
+	struct store_job job;
+	bool found;
+
+	TRY(new_outbox(purge, &outbox));
+	TRY(begin(purge, due, &job, &found));
+	const struct decision decision =
+		found ? decide(&job.state, DECIDE_ON_OVERDUE) : (struct decision){ 0 };
+	*ret_ended = found && decision.verdict == DECIDE_APPLY && decision.purge_now;
+	if (!*ret_ended) {
+		pg_rollback(purge->pg);
+		return err_ok();
+	}
+	const char *code = err_code_name(decision.error_code);
+	struct events_entry entry = announce_entry(&job, decision.audit);
+	entry.metadata.error_code = code;
+	TRY(store_fail(purge->pg, &job, code, CODEC_NO_INT, CODEC_NO_INT));
+	TRY(announce_audit(outbox, &job, &entry, ""));
+	TRY(announce_ended(outbox, &job, &events_ended_expired, code));
+	return finish(purge, outbox);
+}
+
+static struct err confirm(struct purge *purge, const struct store_due *due)
+{
+	struct outbox *outbox;
+	struct store_job job;
+	bool found;
+
+	TRY(new_outbox(purge, &outbox));
+	TRY(begin(purge, due, &job, &found));
+	const struct decision decision =
+		found ? decide(&job.state, DECIDE_ON_DELETED) : (struct decision){ 0 };
+	if (!found || decision.verdict != DECIDE_APPLY) {
+		TRY(store_purged(purge->pg,
+			&(struct store_job){ .tenant = due->tenant, .job_id = due->job_id }));
+		return pg_commit(purge->pg);
+	}
+	struct events_entry entry = announce_entry(&job, decision.audit);
+	entry.metadata.deletion_confirmed = 1;
+	TRY(store_purged(purge->pg, &job));
+	TRY(announce_audit(outbox, &job, &entry, ""));
+	TRY(announce_ended(outbox, &job, &events_ended_purged, NULL));
+	return finish(purge, outbox);
+}
+
+static struct err delete_object(struct purge *purge, const struct store_due *due)
+{
+	char key[KEY_BYTES];
+
+	object_key(due->tenant, due->job_id, key);
+	int64_t from_us = clock_mono_us();
+	struct err e = s3_delete(purge->intake->s3, key);
+	health_report(service_health(purge->intake->service), HEALTH_STORAGE, e,
+		clock_mono_us() - from_us);
+	return e;
+}
+
+static struct err put_off(struct purge *purge, const struct store_due *due)
+{
+	int64_t delay_s = due->attempts > 6 ? RETRY_MAX_S : INT64_C(1) << due->attempts;
+
+	TRY(pg_begin(purge->pg));
+	TRY(store_postpone(purge->pg, due, delay_s));
+	return pg_commit(purge->pg);
+}
+
+static struct err purge_job(struct purge *purge, const struct store_due *due)
+{
+	bool ended = false;
+
+	TRY(end_overdue(purge, due, &ended));
+	if (ended) {
+		struct err e =
+			progress_end(purge->intake->redis, due->tenant, due->job_id, purge->arena);
+		(void)e; /* watchers re-read their rows */
+	}
+	struct err e = delete_object(purge, due);
+	if (e.kind != ERR_OK) {
+		LOG(LOG_WARN, "purge.waits", LOG_ERR(e));
+		return put_off(purge, due);
+	}
+	return confirm(purge, due);
+}
+
+static struct err purge_due(struct purge *purge)
+{
+	struct store_due due[STORE_DUE_MAX];
+	size_t count = 0;
+
+	arena_reset(purge->arena);
+	TRY(store_take_due(purge->pg, purge->arena, due, &count));
+	for (size_t i = 0; i < count; i++) {
+		arena_reset(purge->arena);
+		TRY(purge_job(purge, &due[i]));
+	}
+	if (count == STORE_DUE_MAX)
+		purge_wake(purge);
+	return err_ok();
+}
+
+/* --- orphans: objects of uploads that died before their job was committed --- */
+
+static struct err record_orphan(struct purge *purge, const struct store_due *orphan)
+{
+	char key[KEY_BYTES];
+	struct outbox *outbox;
+
+	object_key(orphan->tenant, orphan->job_id, key);
+	/* the tenant's id stays inside: the object is named by the job alone */
+	struct events_operation operation = {
+		.actor = "esteira-intake",
+		.action = "orphan.deleted",
+		.object = key + ID_TEXT_BYTES,
+		.reason = "no job row, older than 10 minutes",
+		.occurred_at = clock_wall_ms(),
+		.metadata = { .count = 1 },
+	};
+
+	TRY(new_outbox(purge, &outbox));
+	TRY(pg_begin(purge->pg));
+	TRY(announce_operation(outbox, orphan->tenant, &operation));
+	return finish(purge, outbox);
+}
+
+static struct err sweep_page(struct purge *purge, const struct s3_page *page)
+{
+	struct store_due *old = arena_alloc(purge->arena, page->count * sizeof *old + 1);
+	bool *known = arena_alloc(purge->arena, page->count + 1);
+	size_t count = 0;
+
+	if (old == NULL || known == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < page->count; i++)
+		if (clock_wall_ms() - page->objects[i].modified_ms > ORPHAN_AGE_MS &&
+			parse_key(page->objects[i].key, &old[count]))
+			count++;
+	if (count == 0)
+		return err_ok();
+	TRY(store_known(purge->pg, purge->arena, old, count, known));
+	for (size_t i = 0; i < count; i++) {
+		if (known[i])
+			continue;
+		TRY(delete_object(purge, &old[i]));
+		TRY(record_orphan(purge, &old[i]));
+	}
+	return err_ok();
+}
+
+static struct err sweep(struct purge *purge)
+{
+	char token[2048] = "";
+	struct s3_page page;
+
+	do {
+		arena_reset(purge->arena);
+		const struct s3_list list = { .token = token[0] == '\0' ? NULL : token,
+			.max = LIST_MAX };
+		TRY(s3_list(purge->intake->s3, &list, purge->arena, &page));
+		TRY(sweep_page(purge, &page));
+		snprintf(token, sizeof token, "%s", page.next == NULL ? "" : page.next);
+	} while (token[0] != '\0' && !purge->stopping);
+	return err_ok();
+}
+
+/* --- the thread --- */
+
+static struct err round_of(struct purge *purge)
+{
+	int64_t now = clock_mono_ms();
+
+	TRY(purge_due(purge));
+	if (now - purge->swept_ms >= SWEEP_MS) {
+		purge->swept_ms = now;
+		TRY(sweep(purge));
+	}
+	if (now - purge->keys_ms >= KEYS_MS) {
+		purge->keys_ms = now;
+		TRY(store_expire_keys(purge->pg));
+		TRY(pg_sync(purge->pg));
+	}
+	return err_ok();
+}
+
+/* False when the thread has to end. */
+static bool wait_for_turn(struct purge *purge)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ROUND_MS / 1000;
+	pthread_mutex_lock(&purge->lock);
+	while (!purge->stopping && !purge->woken)
+		if (pthread_cond_timedwait(&purge->changed, &purge->lock, &until) == ETIMEDOUT)
+			break;
+	purge->woken = false;
+	bool go_on = !purge->stopping;
+	pthread_mutex_unlock(&purge->lock);
+	return go_on;
+}
+
+static void *thread_main(void *arg)
+{
+	struct purge *purge = arg;
+
+	while (wait_for_turn(purge)) {
+		struct err e = round_of(purge);
+		if (e.kind == ERR_OK)
+			continue;
+		pg_rollback(purge->pg);
+		LOG(LOG_WARN, "purge.failed", LOG_ERR(e));
+		if (e.kind == ERR_FATAL) {
+			service_fail(purge->intake->service, e);
+			break;
+		}
+	}
+	return NULL;
+}
+
+struct err purge_open(struct intake *intake, struct purge **ret_purge)
+{
+	struct purge *purge = calloc(1, sizeof *purge);
+	pthread_condattr_t attr;
+
+	if (purge == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the purger");
+	purge->intake = intake;
+	purge->pg = pg_new(service_frame_pg(intake->service));
+	purge->arena = arena_new(ARENA_BYTES);
+	pthread_mutex_init(&purge->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&purge->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	if (purge->pg == NULL || purge->arena == NULL ||
+		pthread_create(&purge->thread, NULL, thread_main, purge) != 0) {
+		pg_free(purge->pg);
+		arena_free(purge->arena);
+		free(purge);
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the purger");
+	}
+	*ret_purge = purge;
+	return err_ok();
+}
+
+void purge_wake(struct purge *purge)
+{
+	pthread_mutex_lock(&purge->lock);
+	purge->woken = true;
+	pthread_cond_signal(&purge->changed);
+	pthread_mutex_unlock(&purge->lock);
+}
+
+void purge_close(struct purge *purge)
+{
+	if (purge == NULL)
+		return;
+	pthread_mutex_lock(&purge->lock);
+	purge->stopping = true;
+	pthread_cond_signal(&purge->changed);
+	pthread_mutex_unlock(&purge->lock);
+	pthread_join(purge->thread, NULL);
+	pg_free(purge->pg);
+	arena_free(purge->arena);
+	pthread_cond_destroy(&purge->changed);
+	pthread_mutex_destroy(&purge->lock);
+	free(purge);
+}

@@ -1,0 +1,37 @@
+/* intake: the public HTTP port, the owner of every job's end, the purger. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "frame/service.h"
+#include "intake.h"
+#include "job/events.h"
+#include "job/handle.h"
+
+static const struct route routes[] = {
+	{ .type = &events_document_started, .handle = handle_started },
+	{ .type = &events_document_completed,
+		.handle = handle_completed,
+		.after = handle_after_end },
+	{ .type = &events_document_failed, .handle = handle_failed, .after = handle_after_end },
+	{ .type = &events_document_deleted, .handle = handle_deleted },
+	{ .type = NULL },
+};
+
+static const enum topic topics[] = { TOPIC_OCR_EVENTS, TOPIC_COUNT };
+
+int main(int argc, char **argv)
+{
+	const struct service service = {
+		.name = "intake",
+		.routes = routes,
+		.topics = topics,
+		.conf = intake_conf_items,
+		.conf_size = sizeof(struct intake_conf),
+		.open = intake_open,
+		.drain = intake_drain,
+		.stop = intake_stop,
+		.close = intake_close,
+	};
+
+	return service_run(&service, argc, argv);
+}

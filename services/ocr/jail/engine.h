@@ -1,0 +1,34 @@
+/*
+ * Tesseract with its models loaded once, before the forks: one instance per language, because an
+ * instance of two languages reads every page slower than both alone matter (docs/decisions). Not
+ * thread-safe; a recogniser is a process.
+ */
+#ifndef ESTEIRA_OCR_JAIL_ENGINE_H
+#define ESTEIRA_OCR_JAIL_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "request.h"
+
+struct Pix;
+struct engine;
+
+/* What was read. text is the caller's, freed by engine_reading_done; UTF-8, lines end in LF. */
+struct engine_reading {
+	char *text;
+	double confidence; /* mean of the words, 0..100; 0 without words */
+	int words;
+};
+
+/* Loads the models and reads a small bitmap with each, so that whatever is made on first use is
+ * there before the fork. NULL: no models (tesseract-ocr-por, tesseract-ocr-eng). */
+struct engine *engine_new(void);
+void engine_free(struct engine *engine);
+
+/* Reads a gray or black-and-white page of dpi; false when Tesseract fails. */
+bool engine_read(struct engine *engine, enum jail_language language, struct Pix *pix, uint32_t dpi,
+	struct engine_reading *ret_reading);
+void engine_reading_done(struct engine_reading *reading);
+
+#endif

@@ -1,0 +1,108 @@
+-- Who may do what, compared with the whole list: a grant too many is as red as one too few.
+
+\ir prelude.psql
+SELECT plan(6);
+
+CREATE FUNCTION expected_frame() RETURNS TABLE (home text, name text, grantee text, rights text)
+LANGUAGE sql AS $$
+	SELECT s.home, t.name, g.grantee, CASE
+			WHEN g.grantee = 'esteira_' || s.home AND t.name = 'outbox' THEN 'INSERT,SELECT'
+			ELSE 'DELETE,INSERT,SELECT,UPDATE' END
+	FROM (VALUES ('intake'), ('ocr'), ('audit')) s(home)
+	CROSS JOIN (VALUES ('inbox'), ('outbox'), ('effect'), ('claim'), ('fence'), ('progress'),
+		('replay'), ('parked'), ('dead_letter')) t(name)
+	CROSS JOIN LATERAL (VALUES ('esteira_' || s.home), ('esteira_frame_' || s.home)) g(grantee)
+$$;
+
+SELECT results_eq(
+	$$ SELECT g.home, g.name, g.grantee::regrole::text,
+			string_agg(g.privilege, ',' ORDER BY g.privilege)
+		FROM our_grant g JOIN our_table t ON t.home = g.home AND t.name = g.name
+		WHERE t.frame AND g.grantee <> 'esteira_operator'::regrole
+		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 $$,
+	$$ SELECT * FROM expected_frame() ORDER BY 1, 2, 3 $$,
+	'frame tables: the service and its frame role, and nobody on a weekly partition');
+
+SELECT results_eq(
+	$$ SELECT g.home, g.name, g.grantee::regrole::text,
+			string_agg(g.privilege, ',' ORDER BY g.privilege)
+		FROM our_grant g LEFT JOIN our_table t ON t.home = g.home AND t.name = g.name
+		WHERE t.frame IS NOT TRUE AND g.col IS NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 $$,
+	$$ VALUES
+		('audit', 'audit_logs', 'esteira_audit', 'INSERT,SELECT'),
+		('audit', 'ip_addresses', 'esteira_audit', 'INSERT,SELECT'),
+		('audit', 'operations', 'esteira_audit', 'INSERT,SELECT'),
+		('audit', 'v1_entries', 'esteira_intake', 'SELECT'),
+		('intake', 'api_keys', 'esteira_intake', 'SELECT'),
+		('intake', 'deliveries', 'esteira_intake', 'INSERT,SELECT'),
+		('intake', 'idempotency', 'esteira_frame_intake', 'DELETE,SELECT'),
+		('intake', 'idempotency', 'esteira_intake', 'INSERT,SELECT'),
+		('intake', 'jobs', 'esteira_frame_intake', 'SELECT,UPDATE'),
+		('intake', 'jobs', 'esteira_intake', 'INSERT,SELECT,UPDATE'),
+		('intake', 'tenant_keys', 'esteira_intake', 'SELECT'),
+		('intake', 'tenants', 'esteira_frame_intake', 'SELECT'),
+		('intake', 'tenants', 'esteira_intake', 'SELECT'),
+		('intake', 'v1_open_jobs', 'esteira_ocr', 'SELECT'),
+		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT') $$,
+	'the services'' own tables and the views across schemas');
+
+SELECT results_eq(
+	$$ SELECT g.home, g.name, g.grantee::regrole::text, g.privilege,
+			string_agg(g.col, ',' ORDER BY g.col)
+		FROM our_grant g
+		WHERE g.col IS NOT NULL AND g.grantee <> 'esteira_operator'::regrole
+		GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 $$,
+	$$ VALUES
+		('audit', 'audit_logs', 'esteira_intake', 'SELECT',
+			'action,document_hash,event_id,job_id,metadata,occurred_at,result_hash,tenant_id'),
+		('intake', 'api_keys', 'esteira_lookup', 'SELECT',
+			'expires_at,key_hash,key_id,partner,revoked_at,scopes,tenant_id'),
+		('intake', 'jobs', 'esteira_ocr', 'SELECT', 'expires_at,job_id,key_half,status,tenant_id'),
+		('intake', 'tenant_keys', 'esteira_ocr', 'SELECT', 'destroyed_at,tenant_id,version,wrapped'),
+		('intake', 'tenants', 'esteira_lookup', 'SELECT', 'deadline_s,slug,state,tenant_id'),
+		('intake', 'tenants', 'esteira_ocr', 'SELECT', 'slug,tenant_id') $$,
+	'exactly the columns that a v1 view or the look-up reads');
+
+SELECT results_eq(
+	$$ SELECT n.oid::regnamespace::text, string_agg(x.grantee::regrole::text || ':' || x.privilege_type, ' '
+			ORDER BY x.grantee::regrole::text, x.privilege_type)
+		FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
+		WHERE n.nspname IN ('intake', 'ocr', 'audit') AND x.grantee <> n.nspowner
+		GROUP BY 1 ORDER BY 1 $$,
+	$$ VALUES
+		('audit', 'esteira_audit:USAGE esteira_frame_audit:USAGE esteira_intake:USAGE'
+			' esteira_operator:USAGE'),
+		('intake', 'esteira_frame_intake:USAGE esteira_intake:USAGE esteira_lookup:USAGE'
+			' esteira_ocr:USAGE esteira_operator:USAGE'),
+		('ocr', 'esteira_frame_ocr:USAGE esteira_ocr:USAGE esteira_operator:USAGE') $$,
+	'schemas');
+
+SELECT results_eq(
+	$$ SELECT p.oid::regprocedure::text, string_agg(x.grantee::regrole::text, ' '
+			ORDER BY x.grantee::regrole::text)
+		FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
+		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace)
+			AND x.grantee <> p.proowner
+		GROUP BY 1 ORDER BY 1 $$,
+	$$ VALUES
+		('audit.inbox_maintain()', 'esteira_audit esteira_frame_audit'),
+		('audit.ip_expire()', 'esteira_audit esteira_frame_audit'),
+		('audit.role_is_safe()', 'esteira_audit esteira_frame_audit'),
+		('intake.inbox_maintain()', 'esteira_frame_intake esteira_intake'),
+		('intake.key_lookup(bytea)', 'esteira_intake'),
+		('intake.role_is_safe()', 'esteira_frame_intake esteira_intake'),
+		('ocr.inbox_maintain()', 'esteira_frame_ocr esteira_ocr'),
+		('ocr.role_is_safe()', 'esteira_frame_ocr esteira_ocr') $$,
+	'functions');
+
+SELECT is_empty(
+	$$ SELECT g.home, g.name, g.col, g.privilege FROM our_grant g
+		JOIN our_table t ON t.home = g.home AND t.name = g.name
+		WHERE g.grantee = 'esteira_operator'::regrole
+			AND (NOT t.frame OR g.privilege <> 'SELECT' OR g.col IN ('key', 'headers', 'payload')
+			OR (g.col IS NULL AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid
+				AND a.attname IN ('key', 'headers', 'payload')))) $$,
+	'the operator reads frame tables, without what a record holds');
+
+SELECT * FROM finish();
+ROLLBACK;

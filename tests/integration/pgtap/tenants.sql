@@ -1,0 +1,177 @@
+-- Two tenants in every tenant table. Each service role, as tenant A, meets nothing of B: not to read,
+-- not to insert, not to change, not to move there; without a tenant it meets nothing at all.
+
+\ir prelude.psql
+SELECT no_plan();
+
+INSERT INTO intake.tenants (tenant_id, slug, name)
+VALUES ('a0000000-0000-4000-8000-000000000000', 'tenant-a', 'A'),
+	('b0000000-0000-4000-8000-000000000000', 'tenant-b', 'B');
+INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, scopes)
+	SELECT tenant_id, '0123abcd', sha256(slug::bytea), '{extract}' FROM intake.tenants;
+INSERT INTO intake.tenant_keys (tenant_id, version, wrapped)
+	SELECT tenant_id, 1, 'wrapped' FROM intake.tenants;
+INSERT INTO intake.jobs (tenant_id, job_id, document_hash, size_bytes, key_half, expires_at)
+	SELECT tenant_id, tenant_id, '', 1, 'half', now() + interval '1 hour' FROM intake.tenants;
+INSERT INTO intake.idempotency (tenant_id, route, key, document_hash, job_id)
+	SELECT tenant_id, 'extract', 'k', '', tenant_id FROM intake.tenants;
+INSERT INTO intake.deliveries (tenant_id, job_id, api_key_hash)
+	SELECT tenant_id, tenant_id, '' FROM intake.tenants;
+INSERT INTO audit.audit_logs (tenant_id, event_id, job_id, action, document_hash, occurred_at)
+	SELECT tenant_id, tenant_id, tenant_id, 'RECEIVED', '', now() FROM intake.tenants;
+INSERT INTO audit.operations (tenant_id, event_id, actor, action, occurred_at)
+	SELECT tenant_id, tenant_id, 'test', 'test', now() FROM intake.tenants;
+INSERT INTO audit.ip_addresses (tenant_id, event_id, ip)
+	SELECT tenant_id, tenant_id, '192.0.2.1' FROM intake.tenants;
+
+CREATE FUNCTION a() RETURNS uuid LANGUAGE sql IMMUTABLE
+	AS $$ SELECT 'a0000000-0000-4000-8000-000000000000'::uuid $$;
+CREATE FUNCTION b() RETURNS uuid LANGUAGE sql IMMUTABLE
+	AS $$ SELECT 'b0000000-0000-4000-8000-000000000000'::uuid $$;
+
+-- Runs one statement as a role and a tenant ('' = none): rows it answered or touched, or its error.
+CREATE FUNCTION try_as(role text, tenant text, statement text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	touched bigint;
+BEGIN
+	PERFORM set_config('app.current_tenant', tenant, true);
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	BEGIN
+		EXECUTE statement;
+		GET DIAGNOSTICS touched = ROW_COUNT;
+	EXCEPTION WHEN OTHERS THEN
+		RESET ROLE;
+		RETURN SQLERRM;
+	END;
+	RESET ROLE;
+	RETURN touched;
+END
+$$;
+
+-- The tests of one role on one table; what it was not granted is refused one layer earlier.
+CREATE FUNCTION matrix(role text, tbl regclass) RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+DECLARE
+	what text := role || ' on ' || tbl::text || ': ';
+	refused text := 'new row violates row-level security policy%';
+	neighbour jsonb;
+BEGIN
+	IF has_any_column_privilege(role, tbl, 'SELECT') THEN
+		RETURN NEXT is(try_as(role, a()::text, format('SELECT tenant_id FROM %s', tbl)), '1',
+			what || 'A sees its row only');
+		RETURN NEXT is(try_as(role, a()::text, format('SELECT tenant_id FROM %s WHERE tenant_id = b()',
+			tbl)), '0', what || 'A finds nothing of B');
+		RETURN NEXT is(try_as(role, '', format('SELECT tenant_id FROM %s', tbl)), '0',
+			what || 'without a tenant nothing is seen');
+	END IF;
+	IF has_any_column_privilege(role, tbl, 'INSERT') THEN
+		EXECUTE format('SELECT to_jsonb(t) FROM %s t WHERE tenant_id = b()', tbl) INTO neighbour;
+		RETURN NEXT alike(try_as(role, a()::text, format(
+			'INSERT INTO %s SELECT * FROM jsonb_populate_record(NULL::%1$s, %L)', tbl, neighbour)),
+			refused, what || 'A cannot insert for B');
+		RETURN NEXT alike(try_as(role, '', format(
+			'INSERT INTO %s SELECT * FROM jsonb_populate_record(NULL::%1$s, %L)', tbl, neighbour)),
+			refused, what || 'without a tenant nothing is inserted');
+	END IF;
+	IF has_any_column_privilege(role, tbl, 'UPDATE') THEN
+		RETURN NEXT is(try_as(role, a()::text, format(
+			'UPDATE %s SET tenant_id = tenant_id WHERE tenant_id = b()', tbl)), '0',
+			what || 'A changes nothing of B');
+		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = b()', tbl)),
+			refused, what || 'A cannot give its row to B');
+	ELSE
+		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = tenant_id', tbl)),
+			'permission denied%', what || 'nothing is updated');
+	END IF;
+	RETURN NEXT alike(try_as(role, a()::text, format('DELETE FROM %s', tbl)), 'permission denied%',
+		what || 'nothing is deleted');
+END
+$$;
+
+CREATE FUNCTION rows_of(tbl regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM %s WHERE tenant_id IN (a(), b())', tbl) INTO n;
+	RETURN n;
+END
+$$;
+SELECT is(rows_of(oid), 2::bigint, oid::regclass || ' has a row of A and one of B here')
+	FROM our_table WHERE keyed AND NOT frame ORDER BY home, name;
+
+SELECT matrix(s.name, t.oid) FROM our_table t CROSS JOIN service s
+	WHERE t.keyed AND NOT t.frame AND EXISTS (SELECT FROM our_grant g
+		WHERE g.home = t.home AND g.name = t.name AND g.grantee = s.oid)
+	ORDER BY s.name, t.home, t.name;
+
+-- Views across schemas
+SELECT is(try_as(role, tenant, 'SELECT tenant_id FROM ' || v), wanted,
+		format('%s on %s as tenant ''%s''', role, v, tenant))
+	FROM (VALUES ('esteira_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'intake.v1_tenant_keys'),
+		('esteira_intake', 'audit.v1_entries')) r(role, v)
+	CROSS JOIN (VALUES (a()::text, '1'), ('', '0')) t(tenant, wanted);
+SELECT alike(try_as(role, a()::text, 'SELECT tenant_id FROM ' || v), 'permission denied%',
+		role || ' may not read ' || v)
+	FROM (VALUES ('esteira_audit', 'intake.v1_open_jobs'), ('esteira_audit', 'intake.v1_tenant_keys'),
+		('esteira_frame_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'audit.v1_entries')) r(role, v);
+
+-- A job leaves v1_open_jobs with its end, its half of the key, or its deadline.
+CREATE FUNCTION open_after(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	EXECUTE 'UPDATE intake.jobs SET ' || change || ' WHERE tenant_id = a()';
+	answer := try_as('esteira_ocr', a()::text, 'SELECT job_id FROM intake.v1_open_jobs');
+	RAISE EXCEPTION USING MESSAGE = answer, ERRCODE = 'ES000'; -- undo the change
+EXCEPTION WHEN SQLSTATE 'ES000' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT is(open_after(change), wanted, 'v1_open_jobs after ' || change) FROM (VALUES
+	('status = ''processing''', '1'),
+	('status = ''completed''', '0'),
+	('status = ''failed''', '0'),
+	('key_half = NULL', '0'),
+	('expires_at = now()', '0')) t(change, wanted);
+SELECT throws_ok($$ UPDATE intake.jobs SET purged_at = now() $$, '23514', NULL,
+	'a purged job keeps no half of its key');
+
+-- The frame role crosses tenants, and deletes idempotency keys only when they are old.
+SELECT is(try_as('esteira_frame_intake', '', 'SELECT job_id FROM intake.jobs'), '2',
+	'the purger sees every tenant''s jobs');
+SELECT is(try_as('esteira_frame_intake', '', 'DELETE FROM intake.idempotency'), '0',
+	'a young idempotency key stays');
+UPDATE intake.idempotency SET created_at = now() - interval '15 days' WHERE tenant_id = b();
+SELECT is(try_as('esteira_frame_intake', '', 'DELETE FROM intake.idempotency'), '1',
+	'one older than 14 days goes');
+
+-- Look-up of an API key, before a tenant is known
+CREATE FUNCTION lookup(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	EXECUTE 'UPDATE intake.api_keys SET ' || change || ' WHERE tenant_id = a()';
+	answer := try_as('esteira_intake', '',
+		'SELECT FROM intake.key_lookup(sha256(''tenant-a''))');
+	RAISE EXCEPTION USING MESSAGE = answer, ERRCODE = 'ES000';
+EXCEPTION WHEN SQLSTATE 'ES000' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT is(lookup(change), wanted, 'key_lookup after ' || change) FROM (VALUES
+	('key_id = key_id', '1'),
+	('expires_at = now() + interval ''1 hour''', '1'),
+	('expires_at = now()', '0'),
+	('revoked_at = now()', '0'),
+	('key_hash = sha256(''other'')', '0')) t(change, wanted);
+UPDATE intake.tenants SET state = 'suspended' WHERE tenant_id = a();
+SELECT results_eq($$ SELECT * FROM intake.key_lookup(sha256('tenant-a')) $$,
+	$$ SELECT a(), 'tenant-a', 'suspended', 600, '0123abcd', 'self', '{extract}'::text[] $$,
+	'key_lookup answers for a suspended tenant and says so');
+SELECT alike(try_as(role, '', 'SELECT FROM intake.key_lookup(''\x00'')'),
+	'permission denied%', role || ' may not look keys up')
+	FROM unnest(ARRAY['esteira_ocr', 'esteira_audit', 'esteira_frame_intake', 'esteira_operator']) role;
+
+SELECT * FROM finish();
+ROLLBACK;
