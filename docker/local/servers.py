@@ -235,7 +235,7 @@ def s3_prepare(stack):
     stack.write(stack.path("conf/s3.properties"), "\n".join([
         f"s3proxy.endpoint=http://127.0.0.1:{stack.ports['s3']}",
         "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
-        f"s3proxy.credential={secret}", "jclouds.provider=filesystem-nio2",
+        f"s3proxy.credential={secret}", "jclouds.provider=filesystem",
         f"jclouds.filesystem.basedir={stack.path('s3')}", ""]), 0o600)
 
 

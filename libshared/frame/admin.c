@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "frame/consumer.h"
+#include "frame/engine.h"
 #include "frame/health.h"
 #include "frame/metrics.h"
 #include "frame/relay.h"
@@ -128,8 +129,9 @@ static const struct watch {
 static void watch_all(struct admin *admin)
 {
 	/* the readers only look */
-	void *const whose[] = { (void *)(uintptr_t)admin->conf.consumer, admin->conf.schedule,
-		(void *)(uintptr_t)admin->conf.relay };
+	struct engine *engine = admin->conf.engine;
+	void *const whose[] = { (void *)(uintptr_t)engine_consumer(engine), engine_schedule(engine),
+		engine_relay(engine) };
 
 	for (size_t i = 0; i < sizeof watches / sizeof *watches; i++)
 		if (whose[watches[i].whose] != NULL)
@@ -143,8 +145,9 @@ static bool is_alive(const struct admin *admin)
 {
 	struct schedule_view view;
 
-	schedule_look(admin->conf.schedule, &view);
-	if (admin->conf.consumer != NULL && health_tick_age_ms(admin->conf.health) > STALE_MS)
+	schedule_look(engine_schedule(admin->conf.engine), &view);
+	if (engine_consumer(admin->conf.engine) != NULL &&
+		health_tick_age_ms(admin->conf.health) > STALE_MS)
 		return false;
 	/* a runnable record waits though nothing is running and every server answers: we are stuck
 	 */

@@ -9,21 +9,16 @@
 
 struct admin;
 struct buf;
-struct consumer;
+struct engine;
 struct health;
 struct loop;
 struct metrics;
-struct relay;
-struct schedule;
 
 struct admin_conf {
 	struct loop *loop;
 	const char *address; /* host:port */
-	const char *service, *version;
 	struct health *health;
-	struct schedule *schedule;
-	const struct consumer *consumer; /* NULL: the service reads nothing */
-	const struct relay *relay;
+	struct engine *engine; /* started */
 	/* Appends the service's own members to /readyz (",\"name\":..."); false = not ready. */
 	bool (*ready)(void *arg, struct buf *out);
 	void *arg;

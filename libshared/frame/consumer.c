@@ -422,12 +422,16 @@ static void turn(struct consumer *consumer)
 struct err consumer_run(struct consumer *consumer)
 {
 	while (!consumer->stopping && consumer->fatal.kind == ERR_OK) {
-		TRY(kafka_consumer_poll(consumer->kafka, POLL_MS));
+		struct err e = kafka_consumer_poll(consumer->kafka, POLL_MS);
+		if (e.kind != ERR_OK)
+			consumer->fatal = e;
 		if (clock_mono_ms() - consumer->last_turn_ms < TURN_MS)
 			continue;
 		consumer->last_turn_ms = clock_mono_ms();
 		turn(consumer);
 	}
+	kafka_consumer_close(consumer->kafka); /* revokes: commits what is done */
+	consumer->kafka = NULL;
 	return consumer->fatal;
 }
 
@@ -441,11 +445,11 @@ void consumer_stop(struct consumer *consumer)
 	consumer->stopping = true;
 }
 
-void consumer_close(struct consumer *consumer)
+void consumer_free(struct consumer *consumer)
 {
 	if (consumer == NULL)
 		return;
-	kafka_consumer_close(consumer->kafka); /* revokes: commits what is done */
+	kafka_consumer_close(consumer->kafka);
 	arena_free(consumer->arena);
 	free(consumer);
 }

@@ -45,9 +45,8 @@ struct err consumer_run(struct consumer *consumer) ERR_MUST_USE;
 void consumer_drain(struct consumer *consumer); /* any thread */
 void consumer_stop(struct consumer *consumer);	/* any thread */
 
-/* Commits what is done, marks the progress rows clean, leaves the group. The loop's thread, after
- * consumer_run; NULL is fine. */
-void consumer_close(struct consumer *consumer);
+/* After consumer_run has returned, or if it never ran; NULL is fine. */
+void consumer_free(struct consumer *consumer);
 
 void consumer_look(
 	const struct consumer *consumer, struct consumer_view *ret_view); /* any thread */

@@ -1,6 +1,6 @@
 /*
- * A tenant's data keys: wrapped in intake.v1_tenant_keys, unwrapped here with the master key, which only
- * intake and ocr hold. Nothing is cached: a key that is destroyed is gone at once.
+ * A tenant's data keys: wrapped in intake.v1_tenant_keys, unwrapped here with the master key, which
+ * only intake and ocr hold. Nothing is cached: a key that is destroyed is gone at once.
  */
 #ifndef ESTEIRA_FRAME_KEYRING_H
 #define ESTEIRA_FRAME_KEYRING_H
@@ -12,10 +12,10 @@
 struct pg;
 
 /*
- * The tenant's key of that version, or its newest for version 0, into arena memory that is wiped when the
- * arena is reset. In the caller's transaction with the tenant set, or alone (the query sets nothing).
- * ERR_REJECT secret-missing: the tenant has no such key (any more). ERR_REJECT undecryptable: another
- * master key.
+ * The tenant's key of that version, or its newest for version 0, into arena memory that is wiped
+ * when the arena is reset. In the caller's transaction with the tenant set, or alone (the query
+ * sets nothing). ERR_REJECT secret-missing: the tenant has no such key (any more). ERR_REJECT
+ * undecryptable: another master key.
  */
 struct err keyring_load(struct pg *pg, struct arena *arena, const struct seal_key *master,
 	const struct seal_key_row *wanted, uint32_t *ret_version, const struct seal_key **ret_key)

@@ -39,8 +39,9 @@ struct err pool_open(const struct pool_conf *conf, struct pool **ret_pool) ERR_M
 /* Queues the job. ERR_RETRY overloaded: the queue is full, done will not be called. Loop thread. */
 struct err pool_submit(struct pool *pool, struct pool_job *job) ERR_MUST_USE;
 
-/* Lets running jobs end, ends the waiting ones with shutting-down (their done runs on the loop), joins the
- * threads, frees the pool. Any thread but the loop's, which must be running. NULL is fine. */
+/* Lets running jobs end, ends the waiting ones with shutting-down (their done runs on the loop),
+ * joins the threads, frees the pool. Any thread but the loop's, which must be running. NULL is
+ * fine. */
 void pool_close(struct pool *pool);
 
 #endif

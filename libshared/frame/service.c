@@ -12,16 +12,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "frame/admin.h"
-#include "frame/claim.h"
-#include "frame/consumer.h"
-#include "frame/execute.h"
-#include "frame/inbox.h"
+#include "frame/engine.h"
 #include "frame/metrics.h"
-#include "frame/relay.h"
 #include "frame/service_conf.h"
-#include "port/kafka.h"
 #include "port/loop.h"
-#include "port/pg.h"
 
 #ifndef ESTEIRA_VERSION
 #define ESTEIRA_VERSION "0.1.0"
@@ -30,12 +24,14 @@
 enum {
 	CONF_ARENA_BYTES = 1 << 20,
 	THREADS_DEFAULT = 2,
-	THREADS_MAX = 64,
-	MAX_POLL_MS = 300000,
-	WORKER_CONNECTIONS = 2,
-	STACK_BYTES = 1 << 20,
-	MAINTAIN_MS = 3600 * 1000,
-	PROBE_MS = 1000,
+	PROBE_US = 1000000,
+	STOP_S = 10,
+};
+
+struct drain {
+	struct loop_timer *timer;
+	int64_t since_ms;
+	bool begun, own_done;
 };
 
 struct service_context {
@@ -43,31 +39,14 @@ struct service_context {
 	struct service_conf conf;
 	void *own_conf, *state;
 	struct arena *arena; /* of everything configured */
-	struct topic_space space;
-	struct outbox_conf outbox;
-	struct pg_conf pg_conf, frame_pg_conf, relay_pg_conf;
-	struct kafka_conf kafka;
-	char owner[96];
-	const char *group;
-	const char **topics;
-	size_t topic_count;
+	struct engine_names names;
 	struct loop *loop;
-	struct loop_timer *drain_timer;
 	struct health *health;
-	struct admin *admin;
 	struct metrics *metrics;
-	struct metric *records, *record_seconds;
-	struct schedule *schedule;
-	struct pg_pool *pool;
-	struct pg *consumer_pg, *relay_pg;
-	struct relay *relay;
-	struct consumer *consumer;
-	struct execute_conf execute;
-	pthread_t workers[THREADS_MAX], poll_thread, relay_thread;
-	int worker_count;
-	int64_t drain_since_ms;
-	bool draining, own_drained, poll_started, relay_started;
-	_Atomic bool failed, relay_stop;
+	struct admin *admin;
+	struct engine *engine;
+	struct drain drain;
+	_Atomic bool failed;
 };
 
 struct loop *service_loop(struct service_context *context)
@@ -87,22 +66,27 @@ struct metrics *service_metrics(struct service_context *context)
 
 struct relay *service_relay(struct service_context *context)
 {
-	return context->relay;
+	return engine_relay(context->engine);
+}
+
+struct pg_pool *service_pool(struct service_context *context)
+{
+	return engine_pool(context->engine);
 }
 
 const struct outbox_conf *service_outbox(struct service_context *context)
 {
-	return &context->outbox;
+	return &context->names.outbox;
 }
 
 const struct pg_conf *service_pg(struct service_context *context)
 {
-	return &context->pg_conf;
+	return &context->names.pg;
 }
 
 const struct pg_conf *service_frame_pg(struct service_context *context)
 {
-	return &context->frame_pg_conf;
+	return &context->names.frame;
 }
 
 const char *service_instance(struct service_context *context)
@@ -110,226 +94,55 @@ const char *service_instance(struct service_context *context)
 	return context->conf.instance;
 }
 
-struct pg_pool *service_pool(struct service_context *context)
+static void on_fail(void *arg, struct err e)
 {
-	return context->pool;
-}
+	struct service_context *context = arg;
 
-void service_fail(struct service_context *context, struct err e)
-{
 	if (!atomic_exchange(&context->failed, true))
 		LOG(LOG_ERROR, "service.failed", LOG_ERR(e));
 	loop_stop(context->loop);
 }
 
-/* --- threads --- */
-
-static void on_fatal(void *arg, struct err e)
+void service_fail(struct service_context *context, struct err e)
 {
-	service_fail(arg, e);
-}
-
-static const struct metrics_spec records_spec = { METRICS_COUNTER, "esteira_records_total",
-	"Records by what became of them.", { "type", "outcome" }, NULL, 0 };
-static const struct metrics_spec record_seconds_spec = { METRICS_HISTOGRAM,
-	"esteira_record_seconds", "From a worker's hand to the commit.", { "type" }, NULL, 0 };
-
-static void on_count(void *arg, const char *type, const char *outcome, int64_t took_us)
-{
-	const struct service_context *context = arg;
-	const char *const labels[] = { type, outcome };
-
-	metrics_add(context->records, labels, 1);
-	if (took_us >= 0)
-		metrics_observe(context->record_seconds, labels, (double)took_us / 1e6);
-}
-
-static void *worker_main(void *arg)
-{
-	struct service_context *context = arg;
-
-	execute_run(&context->execute);
-	return NULL;
-}
-
-static void *poll_main(void *arg)
-{
-	struct service_context *context = arg;
-	struct err e = consumer_run(context->consumer);
-
-	if (e.kind != ERR_OK)
-		service_fail(context, e);
-	consumer_close(context->consumer);
-	return NULL;
-}
-
-/* Renewing claims and making partitions ride on the relay's thread: it turns every 100 ms anyway.
- */
-static struct err chores(
-	struct service_context *context, int64_t *renewed_ms, int64_t *maintained_ms)
-{
-	int64_t now = clock_mono_ms();
-	struct err e = err_ok();
-
-	if (now - *renewed_ms >= CLAIM_RENEW_MS) {
-		*renewed_ms = now;
-		e = claim_renew_all(context->relay_pg, context->owner);
-		health_report(
-			context->health, HEALTH_POSTGRES, e, clock_mono_ms() * 1000 - now * 1000);
-	}
-	if (e.kind == ERR_OK && now - *maintained_ms >= MAINTAIN_MS) {
-		*maintained_ms = now;
-		e = inbox_maintain(context->relay_pg);
-	}
-	return e.kind == ERR_FATAL ? e : err_ok();
-}
-
-static void *relay_main(void *arg)
-{
-	struct service_context *context = arg;
-	int64_t renewed_ms = 0, maintained_ms = -MAINTAIN_MS;
-	struct err e = err_ok();
-
-	while (!context->relay_stop && e.kind == ERR_OK) {
-		e = relay_step(context->relay);
-		if (e.kind == ERR_OK)
-			e = chores(context, &renewed_ms, &maintained_ms);
-	}
-	if (e.kind != ERR_OK)
-		service_fail(context, e);
-	e = claim_release_all(context->relay_pg, context->owner);
-	if (e.kind != ERR_OK)
-		LOG(LOG_WARN, "claim.release_failed", LOG_ERR(e));
-	return NULL;
-}
-
-static struct err start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-	pthread_attr_t attr;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	int failed = pthread_create(thread, &attr, run, arg);
-	pthread_attr_destroy(&attr);
-	return failed == 0 ? err_ok() : err_fatal(ERR_CODE_OUT_OF_MEMORY, "no more threads");
-}
-
-static struct err start_threads(struct service_context *context)
-{
-	int wanted = context->service->threads > 0 ? context->service->threads : THREADS_DEFAULT;
-
-	TRY(start_thread(&context->relay_thread, relay_main, context));
-	context->relay_started = true;
-	if (context->topic_count == 0)
-		return err_ok();
-	for (; context->worker_count < wanted; context->worker_count++)
-		TRY(start_thread(&context->workers[context->worker_count], worker_main, context));
-	TRY(start_thread(&context->poll_thread, poll_main, context));
-	context->poll_started = true;
-	return err_ok();
+	on_fail(context, e);
 }
 
 /* --- drain --- */
 
-static bool is_drained(struct service_context *context)
-{
-	struct schedule_view view;
-
-	schedule_look(context->schedule, &view);
-	return view.running == 0 && context->own_drained;
-}
-
 static void on_drain_turn(void *arg)
 {
 	struct service_context *context = arg;
+	bool done = engine_is_idle(context->engine) && context->drain.own_done;
 
-	if (is_drained(context) ||
-		clock_mono_ms() - context->drain_since_ms >= context->conf.drain_ms)
+	if (done || clock_mono_ms() - context->drain.since_ms >= context->conf.drain_ms)
 		loop_stop(context->loop);
 }
 
 void service_drained(struct service_context *context)
 {
-	context->own_drained = true;
+	context->drain.own_done = true;
 }
 
 static void on_terminate(void *arg)
 {
 	struct service_context *context = arg;
 
-	if (context->draining)
+	if (context->drain.begun)
 		return;
 	LOG(LOG_INFO, "service.draining", LOG_INT("budget_ms", context->conf.drain_ms));
-	context->draining = true;
-	context->drain_since_ms = clock_mono_ms();
+	context->drain.begun = true;
+	context->drain.since_ms = clock_mono_ms();
 	admin_set_draining(context->admin);
-	if (context->consumer != NULL)
-		consumer_drain(context->consumer);
-	schedule_stop(context->schedule);
+	engine_drain(context->engine);
 	if (context->service->drain != NULL)
 		context->service->drain(context->state);
 	else
-		context->own_drained = true;
-	loop_timer_start(context->drain_timer, 0, 20);
+		context->drain.own_done = true;
+	loop_timer_start(context->drain.timer, 0, 20);
 }
 
 /* --- opening --- */
-
-static struct err read_conf(struct service_context *context)
-{
-	const struct service *service = context->service;
-
-	TRY(conf_read(service_conf_items, context->arena, &context->conf));
-	context->own_conf = arena_alloc(context->arena, service->conf_size + 1);
-	if (context->own_conf == NULL)
-		return arena_overflow();
-	if (service->conf != NULL)
-		TRY(conf_read(service->conf, context->arena, context->own_conf));
-	if (context->conf.instance[0] == '\0') {
-		char host[64] = "host";
-		gethostname(host, sizeof host - 1);
-		context->conf.instance = arena_printf(context->arena, "%s-%d", host, (int)getpid());
-	}
-	return context->conf.instance == NULL ? arena_overflow() : err_ok();
-}
-
-static void derive(struct service_context *context)
-{
-	const struct service_conf *conf = &context->conf;
-	struct id id = id_v7();
-	char id_text[ID_TEXT_BYTES];
-
-	id_format(id, id_text);
-	snprintf(context->owner, sizeof context->owner, "%.50s:%s", conf->instance, id_text);
-	context->space =
-		(struct topic_space){ conf->kafka_prefix, conf->partitions, conf->ocr_partitions };
-	context->outbox = (struct outbox_conf){ &context->space, context->service->name };
-	context->pg_conf = (struct pg_conf){ conf->pg_url, conf->instance, 0 };
-	context->frame_pg_conf = (struct pg_conf){ conf->pg_frame_url, conf->instance, 0 };
-	context->relay_pg_conf =
-		(struct pg_conf){ conf->pg_frame_url, conf->instance, RELAY_IDLE_MS };
-	context->kafka = (struct kafka_conf){ .brokers = conf->kafka_brokers,
-		.client = conf->instance,
-		.session_ms = (int)conf->kafka_session_ms,
-		.max_poll_ms = MAX_POLL_MS };
-}
-
-static struct err name_topics(struct service_context *context)
-{
-	const enum topic *topics = context->service->topics;
-
-	context->group = topic_group(&context->space, context->service->name, context->arena);
-	context->topics = arena_alloc(context->arena, TOPIC_COUNT * sizeof *context->topics);
-	if (context->group == NULL || context->topics == NULL)
-		return arena_overflow();
-	for (; topics != NULL && *topics != TOPIC_COUNT; topics++) {
-		const char *name = topic_name(&context->space, *topics, context->arena);
-		if (name == NULL)
-			return arena_overflow();
-		context->topics[context->topic_count++] = name;
-	}
-	return err_ok();
-}
 
 /* A role that could bypass row-level security would make every policy a decoration. */
 static struct err check_role(const struct pg_conf *conf, struct arena *arena)
@@ -351,61 +164,14 @@ static struct err check_role(const struct pg_conf *conf, struct arena *arena)
 static struct err check_roles(struct service_context *context)
 {
 	for (;;) {
-		struct err e = check_role(&context->pg_conf, context->arena);
+		struct err e = check_role(&context->names.pg, context->arena);
 		if (e.kind == ERR_OK)
-			e = check_role(&context->frame_pg_conf, context->arena);
+			e = check_role(&context->names.frame, context->arena);
 		if (e.kind != ERR_RETRY)
 			return e;
 		LOG(LOG_WARN, "service.waits_for_postgres", LOG_ERR(e));
-		usleep(PROBE_MS * 1000);
+		usleep(PROBE_US);
 	}
-}
-
-static struct err open_consumer(struct service_context *context)
-{
-	const struct consumer_conf conf = {
-		.kafka = &context->kafka,
-		.group = context->group,
-		.topics = context->topics,
-		.topic_count = context->topic_count,
-		.routes = context->service->routes,
-		.schedule = context->schedule,
-		.pg = context->consumer_pg,
-		.health = context->health,
-	};
-
-	if (context->topic_count == 0)
-		return err_ok();
-	return consumer_open(&conf, &context->consumer);
-}
-
-static struct err open_parts(struct service_context *context)
-{
-	context->schedule = schedule_new();
-	context->pool = pg_pool_new(&context->pg_conf, WORKER_CONNECTIONS);
-	context->consumer_pg = pg_new(&context->frame_pg_conf);
-	context->relay_pg = pg_new(&context->relay_pg_conf);
-	if (context->schedule == NULL || context->pool == NULL || context->consumer_pg == NULL ||
-		context->relay_pg == NULL)
-		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	TRY(relay_open(
-		context->relay_pg, &context->kafka, context->service->name, &context->relay));
-	if (context->service->open != NULL)
-		TRY(context->service->open(context, context->own_conf, &context->state));
-	TRY(open_consumer(context));
-	context->execute = (struct execute_conf){ .group = context->group,
-		.owner = context->owner,
-		.version = ESTEIRA_VERSION,
-		.state = context->state,
-		.schedule = context->schedule,
-		.pool = context->pool,
-		.outbox = context->outbox,
-		.relay = context->relay,
-		.health = context->health,
-		.count = on_count,
-		.fatal = on_fatal,
-		.arg = context };
-	return err_ok();
 }
 
 static struct err open_loop(struct service_context *context)
@@ -413,14 +179,24 @@ static struct err open_loop(struct service_context *context)
 	TRY(loop_open(&context->loop));
 	TRY(loop_signal(context->loop, SIGTERM, on_terminate, context));
 	TRY(loop_signal(context->loop, SIGINT, on_terminate, context));
-	TRY(loop_timer_new(context->loop, on_drain_turn, context, &context->drain_timer));
+	TRY(loop_timer_new(context->loop, on_drain_turn, context, &context->drain.timer));
 	context->health = health_new();
 	context->metrics = admin_metrics_new(context->service->name, ESTEIRA_VERSION);
 	if (context->health == NULL || context->metrics == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	context->records = metrics_register(context->metrics, &records_spec);
-	context->record_seconds = metrics_register(context->metrics, &record_seconds_spec);
 	return err_ok();
+}
+
+static struct err open_engine(struct service_context *context)
+{
+	const struct engine_conf conf = { .names = &context->names,
+		.version = ESTEIRA_VERSION,
+		.health = context->health,
+		.metrics = context->metrics,
+		.fail = on_fail,
+		.arg = context };
+
+	return engine_open(&conf, &context->engine);
 }
 
 static bool own_ready(void *arg, struct buf *out)
@@ -437,12 +213,8 @@ static struct err open_admin(struct service_context *context)
 	const struct admin_conf conf = {
 		.loop = context->loop,
 		.address = context->conf.admin_listen,
-		.service = context->service->name,
-		.version = ESTEIRA_VERSION,
 		.health = context->health,
-		.schedule = context->schedule,
-		.consumer = context->consumer,
-		.relay = context->relay,
+		.engine = context->engine,
 		.ready = own_ready,
 		.arg = context,
 	};
@@ -450,39 +222,35 @@ static struct err open_admin(struct service_context *context)
 	return admin_open(&conf, context->metrics, &context->admin);
 }
 
+static int thread_count(const struct service_context *context)
+{
+	const struct service *service = context->service;
+
+	if (service->threads_of != NULL)
+		return service->threads_of(context->own_conf);
+	return service->threads > 0 ? service->threads : THREADS_DEFAULT;
+}
+
 static struct err open_all(struct service_context *context)
 {
+	const struct service *service = context->service;
+
 	TRY(check_roles(context));
 	TRY(open_loop(context));
-	TRY(open_parts(context));
-	TRY(open_admin(context));
-	return start_threads(context);
+	TRY(open_engine(context));
+	if (service->open != NULL)
+		TRY(service->open(context, context->own_conf, &context->state));
+	TRY(engine_start(context->engine, service->routes, thread_count(context), context->state));
+	return open_admin(context);
 }
 
 /* --- closing --- */
-
-static void join_threads(struct service_context *context)
-{
-	schedule_stop(context->schedule);
-	for (int i = 0; i < context->worker_count; i++)
-		pthread_join(context->workers[i], NULL);
-	if (context->poll_started) {
-		consumer_stop(context->consumer);
-		pthread_join(context->poll_thread, NULL);
-	}
-	context->relay_stop = true;
-	if (context->relay_started) {
-		relay_wake(context->relay);
-		pthread_join(context->relay_thread, NULL);
-	}
-}
 
 static void *stop_main(void *arg)
 {
 	struct service_context *context = arg;
 
-	if (context->schedule != NULL)
-		join_threads(context);
+	engine_stop(context->engine);
 	if (context->service->stop != NULL && context->state != NULL)
 		context->service->stop(context->state);
 	loop_stop(context->loop);
@@ -493,10 +261,9 @@ static void *stop_main(void *arg)
 static void stop_threads(struct service_context *context)
 {
 	pthread_t stopper;
-	struct err e = start_thread(&stopper, stop_main, context);
 
-	if (e.kind != ERR_OK)
-		return;
+	if (pthread_create(&stopper, NULL, stop_main, context) != 0)
+		_exit(1);
 	loop_run(context->loop);
 	pthread_join(stopper, NULL);
 }
@@ -508,15 +275,11 @@ static void close_all(struct service_context *context)
 	if (context->service->close != NULL && context->state != NULL)
 		context->service->close(context->state);
 	admin_close(context->admin);
-	relay_close(context->relay);
-	loop_timer_free(context->drain_timer);
+	loop_timer_free(context->drain.timer);
 	loop_close(context->loop);
-	schedule_free(context->schedule);
-	pg_pool_free(context->pool);
-	pg_free(context->consumer_pg);
-	pg_free(context->relay_pg);
-	health_free(context->health);
+	engine_close(context->engine);
 	metrics_free(context->metrics);
+	health_free(context->health);
 }
 
 static int run(struct service_context *context)
@@ -531,9 +294,9 @@ static int run(struct service_context *context)
 		LOG(LOG_ERROR, "service.start_failed", LOG_ERR(e));
 		context->failed = true;
 	}
-	/* a worker that is stuck past the drain budget must not keep the process: what it holds is
-	 * kept by its claim until the lease ends */
-	alarm(10);
+	/* what is stuck past the drain budget must not keep the process: its claim keeps what it
+	 * holds until the lease ends */
+	alarm(STOP_S);
 	close_all(context);
 	return context->failed ? 1 : 0;
 }
@@ -564,13 +327,6 @@ static int print(const struct service *service, const char *what)
 	return help ? 0 : 2;
 }
 
-static void print_conf(const struct service_context *context)
-{
-	conf_print(service_conf_items, &context->conf, stdout);
-	if (context->service->conf != NULL)
-		conf_print(context->service->conf, context->own_conf, stdout);
-}
-
 /* Documents and keys live in this memory: no core. 1 and not 0, because a piped core pattern
  * ignores 0. */
 static void forbid_cores(void)
@@ -590,39 +346,52 @@ static enum log_level level_of(const char *name)
 	return (enum log_level)level;
 }
 
-int service_run(const struct service *service, int argc, char **argv)
+static struct err configure(struct service_context *context)
 {
-	bool only_print = argc == 2 && strcmp(argv[1], "--print-config") == 0;
-	struct service_context *context = calloc(1, sizeof *context);
+	const struct service *service = context->service;
 
-	if (argc > 1 && !only_print) {
-		free(context);
-		return print(service, argv[1]);
-	}
-	forbid_cores();
-	signal(SIGPIPE, SIG_IGN);
-	log_init(service->name, "", LOG_INFO);
-	if (context == NULL || (context->arena = arena_new(CONF_ARENA_BYTES)) == NULL)
-		return 1;
-	context->service = service;
-	struct err e = read_conf(context);
+	TRY(service_conf_read(service, context->arena, &context->conf, &context->own_conf));
+	log_init(service->name, context->conf.instance, level_of(context->conf.log_level));
+	return service_conf_names(service, &context->conf, context->arena, &context->names);
+}
+
+static int configure_and_run(struct service_context *context, bool only_print)
+{
+	const struct service *service = context->service;
+	struct err e = configure(context);
+
 	if (e.kind == ERR_OK && only_print) {
-		print_conf(context);
-		arena_free(context->arena);
-		free(context);
+		conf_print(service_conf_items, &context->conf, stdout);
+		if (service->conf != NULL)
+			conf_print(service->conf, context->own_conf, stdout);
 		return 0;
-	}
-	if (e.kind == ERR_OK) {
-		log_init(service->name, context->conf.instance, level_of(context->conf.log_level));
-		derive(context);
-		e = name_topics(context);
 	}
 	if (e.kind == ERR_OK && service->prepare != NULL)
 		e = service->prepare(context->own_conf, context->arena);
-	if (e.kind != ERR_OK)
-		LOG(LOG_ERROR, "service.start_failed", LOG_ERR(e));
-	int code = e.kind != ERR_OK ? 2 : run(context);
-	arena_free(context->arena);
+	if (e.kind == ERR_OK)
+		return run(context);
+	LOG(LOG_ERROR, "service.start_failed", LOG_ERR(e));
+	return 2;
+}
+
+int service_run(const struct service *service, int argc, char **argv)
+{
+	bool only_print = argc == 2 && strcmp(argv[1], "--print-config") == 0;
+
+	if (argc > 1 && !only_print)
+		return print(service, argv[1]);
+	forbid_cores();
+	signal(SIGPIPE, SIG_IGN);
+	log_init(service->name, "", LOG_INFO);
+	struct service_context *context = calloc(1, sizeof *context);
+	struct arena *arena = arena_new(CONF_ARENA_BYTES);
+	int code = 1;
+	if (context != NULL && arena != NULL) {
+		context->service = service;
+		context->arena = arena;
+		code = configure_and_run(context, only_print);
+	}
+	arena_free(arena);
 	free(context);
 	return code;
 }

@@ -28,8 +28,10 @@ struct service {
 	const struct conf_item *conf;
 	size_t conf_size; /* of the struct the table fills; 0 = none */
 	int threads;	  /* handlers at once; 0 = 2 */
-	/* Before any thread exists (fork here); conf is filled, and members behind its table may be set
-	 * for open. May be NULL. */
+	/* The same when the configuration decides. May be NULL. */
+	int (*threads_of)(const void *conf);
+	/* Before any thread exists (fork here); conf is filled, and members behind its table may be
+	 * set for open. May be NULL. */
 	struct err (*prepare)(void *conf, struct arena *arena);
 	/* Opens what the service needs on the loop; *ret_state goes into every scope. May be NULL.
 	 */
@@ -37,10 +39,11 @@ struct service {
 	/* SIGTERM: take nothing new. Called on the loop; call service_drained() when the service's
 	 * own part is empty. May be NULL. */
 	void (*drain)(void *state);
-	/* Ends the service's own threads: on a thread of its own while the loop still runs, so that their
-	 * calls can end. Also after open failed. May be NULL. */
+	/* Ends the service's own threads: on a thread of its own while the loop still runs, so that
+	 * their calls can end. Also after open failed. May be NULL. */
 	void (*stop)(void *state);
-	/* Frees everything; the loop runs its closing callbacks afterwards. Loop thread. May be NULL. */
+	/* Frees everything; the loop runs its closing callbacks afterwards. Loop thread. May be
+	 * NULL. */
 	void (*close)(void *state);
 	/* Appends the service's own part to /readyz: false = not ready. May be NULL. */
 	bool (*ready)(void *state, struct buf *out);

@@ -1,6 +1,12 @@
 #include "frame/service_conf.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "frame/service.h"
+
+enum { MAX_POLL_MS = 300000 };
 
 #define AT(member) offsetof(struct service_conf, member)
 
@@ -29,3 +35,57 @@ const struct conf_item service_conf_items[] = {
 		"The least level that is written." },
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
+
+struct err service_conf_read(const struct service *service, struct arena *arena,
+	struct service_conf *ret_conf, void **ret_own)
+{
+	TRY(conf_read(service_conf_items, arena, ret_conf));
+	*ret_own = arena_alloc(arena, service->conf_size + 1);
+	if (*ret_own == NULL)
+		return arena_overflow();
+	if (service->conf != NULL)
+		TRY(conf_read(service->conf, arena, *ret_own));
+	if (ret_conf->instance[0] == '\0') {
+		char host[64] = "host";
+		gethostname(host, sizeof host - 1);
+		ret_conf->instance = arena_printf(arena, "%s-%d", host, (int)getpid());
+	}
+	return ret_conf->instance == NULL ? arena_overflow() : err_ok();
+}
+
+static struct err name_topics(
+	const struct service *service, struct arena *arena, struct engine_names *names)
+{
+	const char **topics = arena_alloc(arena, TOPIC_COUNT * sizeof *topics);
+
+	names->group = topic_group(&names->space, service->name, arena);
+	if (names->group == NULL || topics == NULL)
+		return arena_overflow();
+	for (const enum topic *t = service->topics; t != NULL && *t != TOPIC_COUNT; t++) {
+		topics[names->topic_count] = topic_name(&names->space, *t, arena);
+		if (topics[names->topic_count++] == NULL)
+			return arena_overflow();
+	}
+	names->topics = topics;
+	return err_ok();
+}
+
+struct err service_conf_names(const struct service *service, const struct service_conf *conf,
+	struct arena *arena, struct engine_names *ret_names)
+{
+	char start[ID_TEXT_BYTES];
+
+	*ret_names = (struct engine_names){
+		.space = { conf->kafka_prefix, conf->partitions, conf->ocr_partitions },
+		.pg = { conf->pg_url, conf->instance, 0 },
+		.frame = { conf->pg_frame_url, conf->instance, 0 },
+		.kafka = { .brokers = conf->kafka_brokers,
+			.client = conf->instance,
+			.session_ms = (int)conf->kafka_session_ms,
+			.max_poll_ms = MAX_POLL_MS },
+	};
+	ret_names->outbox = (struct outbox_conf){ &ret_names->space, service->name };
+	id_format(id_v7(), start);
+	snprintf(ret_names->owner, sizeof ret_names->owner, "%.50s:%s", conf->instance, start);
+	return name_topics(service, arena, ret_names);
+}

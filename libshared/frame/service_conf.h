@@ -3,6 +3,9 @@
 #define ESTEIRA_FRAME_SERVICE_CONF_H
 
 #include "frame/conf.h"
+#include "frame/engine.h"
+
+struct service;
 
 struct service_conf {
 	const char *kafka_brokers, *kafka_prefix;
@@ -16,5 +19,14 @@ struct service_conf {
 };
 
 extern const struct conf_item service_conf_items[];
+
+/* Both tables from the environment; *ret_own is the struct of service->conf. ERR_FATAL bad-config.
+ */
+struct err service_conf_read(const struct service *service, struct arena *arena,
+	struct service_conf *ret_conf, void **ret_own) ERR_MUST_USE;
+
+/* What follows from the configuration: group, topics, connections, owner. Texts in arena. */
+struct err service_conf_names(const struct service *service, const struct service_conf *conf,
+	struct arena *arena, struct engine_names *ret_names) ERR_MUST_USE;
 
 #endif

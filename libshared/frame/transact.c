@@ -187,7 +187,7 @@ static struct err handle_one(const struct transact *t, struct pg *pg, struct out
 static struct err run_handle(const struct transact *t, struct pg *pg, struct call *call)
 {
 	struct outbox *outbox;
-	struct inbox_entry *entries;
+	struct inbox_entry *entries = NULL;
 
 	TRY(new_outbox(t, &outbox));
 	TRY(begin_fenced(t, pg, call->tasks));

@@ -255,9 +255,9 @@ static struct http_limits complete(const struct http_limits *given)
 	default_i64(&limits.connect_timeout_ms, 3000);
 	default_i64(&limits.stall_timeout_ms, 20000);
 	default_i64(&limits.idle_max_ms, 15000);
-	default_size(&limits.queue_max_bytes, 1024 * 1024);
-	default_size(&limits.queue_low_bytes, 128 * 1024);
-	default_size(&limits.headers_max_bytes, 32 * 1024);
+	default_size(&limits.queue_max_bytes, 1024UL * 1024);
+	default_size(&limits.queue_low_bytes, 128UL * 1024);
+	default_size(&limits.headers_max_bytes, 32UL * 1024);
 	default_size(&limits.connections_per_host, 64);
 	return limits;
 }

@@ -15,8 +15,8 @@ struct uv_loop_s;
 
 typedef void loop_fn(void *arg);
 
-/* A new loop; the thread that calls loop_run (or, before it, loop_open) is the loop's thread.
- * ERR_FATAL out-of-memory or internal (no descriptors left). */
+/* A new loop (and SIGPIPE is ignored from now on); the thread that calls loop_run (or, before it,
+ * loop_open) is the loop's thread. ERR_FATAL out-of-memory or internal (no descriptors left). */
 struct err loop_open(struct loop **ret_loop) ERR_MUST_USE;
 
 /* After loop_run has returned, on the loop's thread: lets handles that are being closed finish,

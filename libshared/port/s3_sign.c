@@ -219,33 +219,45 @@ struct err s3_sign_header(const struct s3_sign_key *key, const struct s3_sign_re
 	return err_ok();
 }
 
+enum { PRESIGN_PAIRS = 5 };
+
+/* The five parameters of a presigned URL, then the request's own. */
+static struct err presign_query(const struct s3_sign_key *key,
+	const struct s3_sign_request *request, const char *expires, struct buf *text,
+	struct s3_sign_pair *ret_pairs)
+{
+	char scope[SCOPE_MAX];
+
+	if (request->query.count > PAIRS_MAX - PRESIGN_PAIRS)
+		return err_reject(ERR_CODE_BAD_PARAMETER, "too many query parameters to sign");
+	TRY(make_scope(key, request->date, scope));
+	buf_addf(text, "%s/%s", key->access_key, scope);
+	size_t names = text->len;
+	add_signed_names(request->headers, text);
+	TRY(buf_check(text));
+	ret_pairs[0] = (struct s3_sign_pair){ STR("X-Amz-Algorithm"), STR(ALGORITHM) };
+	ret_pairs[1] = (struct s3_sign_pair){ STR("X-Amz-Credential"), { text->ptr, names } };
+	ret_pairs[2] = (struct s3_sign_pair){ STR("X-Amz-Date"), str_of(request->date) };
+	ret_pairs[3] = (struct s3_sign_pair){ STR("X-Amz-Expires"), str_of(expires) };
+	ret_pairs[4] = (struct s3_sign_pair){ STR("X-Amz-SignedHeaders"),
+		{ text->ptr + names, text->len - names } };
+	for (size_t i = 0; i < request->query.count; i++)
+		ret_pairs[PRESIGN_PAIRS + i] = request->query.pairs[i];
+	return err_ok();
+}
+
 struct err s3_sign_presign(const struct s3_sign_key *key, const struct s3_sign_request *request,
 	int64_t expires_s, struct buf *out)
 {
-	SCOPED(buf_done) struct buf credential = BUF(512);
-	SCOPED(buf_done) struct buf names = BUF(512);
+	SCOPED(buf_done) struct buf text = BUF(1024);
 	struct s3_sign_pair pairs[PAIRS_MAX];
 	struct s3_sign_request whole = *request;
-	char scope[SCOPE_MAX];
 	char expires[24];
 	char signature[S3_SIGN_HEX_BYTES];
 
-	if (request->query.count > PAIRS_MAX - 5)
-		return err_reject(ERR_CODE_BAD_PARAMETER, "too many query parameters to sign");
-	TRY(make_scope(key, request->date, scope));
-	buf_addf(&credential, "%s/%s", key->access_key, scope);
-	add_signed_names(request->headers, &names);
-	TRY(buf_check(&credential));
-	TRY(buf_check(&names));
 	snprintf(expires, sizeof expires, "%" PRId64, expires_s);
-	pairs[0] = (struct s3_sign_pair){ STR("X-Amz-Algorithm"), STR(ALGORITHM) };
-	pairs[1] = (struct s3_sign_pair){ STR("X-Amz-Credential"), buf_str(&credential) };
-	pairs[2] = (struct s3_sign_pair){ STR("X-Amz-Date"), str_of(request->date) };
-	pairs[3] = (struct s3_sign_pair){ STR("X-Amz-Expires"), str_of(expires) };
-	pairs[4] = (struct s3_sign_pair){ STR("X-Amz-SignedHeaders"), buf_str(&names) };
-	for (size_t i = 0; i < request->query.count; i++)
-		pairs[5 + i] = request->query.pairs[i];
-	whole.query = (struct s3_sign_list){ pairs, 5 + request->query.count };
+	TRY(presign_query(key, request, expires, &text, pairs));
+	whole.query = (struct s3_sign_list){ pairs, PRESIGN_PAIRS + request->query.count };
 	TRY(make_signature(key, &whole, signature));
 	TRY(s3_sign_query(whole.query, out));
 	buf_addf(out, "&X-Amz-Signature=%s", signature);

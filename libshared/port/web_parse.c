@@ -100,7 +100,7 @@ void web_parse_next(struct web_parse *parse)
 
 bool web_parse_idle(const struct web_parse *parse)
 {
-	return parse->phase == PHASE_HEAD && parse->head.len == 0;
+	return parse->phase == PHASE_HEAD && parse->head.len == 0 && !parse->blank;
 }
 
 struct err web_parse_failure(const struct web_parse *parse)

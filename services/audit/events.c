@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { HASH_MAX = 64, WORD_MAX = 64, NAME_MAX_BYTES = 255, REASON_MAX = 1000 };
+enum { HASH_MAX = 64, WORD_MAX = 32, TEXT_MAX = 255 };
 
 #define FIELD(member, kind, required, max)                                                         \
 	CODEC_FIELD(struct events_entry, member, kind, CODEC_PLAIN, required, max)
@@ -51,10 +51,10 @@ const struct codec_type events_operation_metadata = { "audit.operation.metadata"
 	sizeof(struct events_operation_metadata), operation_metadata_fields };
 
 static const struct codec_field operation_fields[] = {
-	OPERATION(actor, CODEC_TEXT, true, NAME_MAX_BYTES),
-	OPERATION(action, CODEC_TEXT, true, WORD_MAX),
-	OPERATION(object, CODEC_TEXT, true, NAME_MAX_BYTES),
-	OPERATION(reason, CODEC_TEXT, true, REASON_MAX),
+	OPERATION(actor, CODEC_TEXT, true, TEXT_MAX),
+	OPERATION(action, CODEC_TEXT, true, TEXT_MAX),
+	OPERATION(object, CODEC_TEXT, true, TEXT_MAX),
+	OPERATION(reason, CODEC_TEXT, true, TEXT_MAX),
 	OPERATION(occurred_at, CODEC_TIME, true, 0),
 	CODEC_SUB(struct events_operation, metadata, CODEC_OBJECT, true, 0,
 		&events_operation_metadata),

@@ -2,8 +2,8 @@
  * audit: keeps what happened. It reads audit.trail and adds a row per event; nobody, it included,
  * can change one afterwards.
  */
-#include "events.h"
 #include "frame/service.h"
+#include "events.h"
 #include "handle.h"
 
 static const struct route routes[] = {

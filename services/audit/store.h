@@ -6,8 +6,8 @@
 #ifndef ESTEIRA_AUDIT_STORE_H
 #define ESTEIRA_AUDIT_STORE_H
 
-#include "events.h"
 #include "model/envelope.h"
+#include "events.h"
 
 struct pg;
 

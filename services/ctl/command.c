@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "config.h"
+
 const struct command *command_find(
 	const struct command *const *tables, const char *noun, const char *verb)
 {

@@ -10,7 +10,6 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "config.h"
 
 enum { COMMAND_OPTIONS_MAX = 8 };
 
@@ -22,6 +21,7 @@ struct command_option {
 };
 
 struct command_call;
+struct config;
 
 struct command {
 	const char *noun; /* NULL ends a table */

@@ -2,7 +2,6 @@
 
 #include <stddef.h>
 
-#include "command.h"
 #include "frame/conf.h"
 
 #define AT(member) offsetof(struct config, member)

@@ -10,8 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-
-struct command;
+#include "command.h"
 
 enum {
 	CONFIG_KAFKA = 1,

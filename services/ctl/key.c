@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "command.h"
-#include "list.h"
 #include "port/pg.h"
+#include "config.h"
+#include "list.h"
 #include "store.h"
 
 enum { SECRET_BYTES = 32, ID_RANDOM_BYTES = 4, TRIES = 5 };
@@ -147,7 +147,7 @@ static struct err revoke(const struct command_call *call)
 {
 	struct pg *pg SCOPED(store_close) = NULL;
 	struct tenant tenant;
-	bool changed;
+	bool changed = false;
 
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(store_find_tenant(pg, call->arena, command_value(call, "--tenant"), &tenant));

@@ -9,8 +9,7 @@
 #include "base/str.h"
 #include "port/digest.h"
 #include "port/seal_key.h"
-
-struct command;
+#include "command.h"
 
 enum { KEY_ID_BYTES = 9, KEY_TEXT_BYTES = 56, KEY_SCOPES = 7 };
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "command.h"
-#include "list.h"
 #include "port/pg.h"
 #include "port/seal_key.h"
+#include "config.h"
+#include "list.h"
 #include "store.h"
 
 enum { SLUG_MIN = 2, SLUG_MAX = 63, NAME_MAX_BYTES = 255 };
@@ -65,7 +65,7 @@ static struct err make_key(const char *master_file, struct tenant tenant, uint8_
 {
 	const struct seal_key_row row = { .tenant = tenant, .version = 1 };
 	struct seal_key key SCOPED(seal_key_wipe) = { { 0 } };
-	struct seal_key *master;
+	struct seal_key *master = NULL;
 
 	TRY(seal_key_load_master(master_file, &master));
 	seal_key_make(NULL, &key);
@@ -79,7 +79,7 @@ static struct err create(const struct command_call *call)
 	struct pg *pg SCOPED(store_close) = NULL;
 	struct store_new_tenant tenant = { .tenant = { id_v7() } };
 	uint8_t blob[SEAL_KEY_TENANT_BYTES];
-	bool created;
+	bool created = false;
 
 	TRY(read_new(call, &tenant));
 	TRY(make_key(call->config->seal_master_file, tenant.tenant, blob));

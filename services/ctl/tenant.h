@@ -5,9 +5,7 @@
 #ifndef ESTEIRA_CTL_TENANT_H
 #define ESTEIRA_CTL_TENANT_H
 
-#include <stdbool.h>
-
-struct command;
+#include "command.h"
 
 extern const struct command tenant_commands[];
 

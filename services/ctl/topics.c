@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "command.h"
-#include "list.h"
 #include "port/kafka.h"
 #include "port/kafka_admin.h"
+#include "config.h"
+#include "list.h"
 
 enum { TIMEOUT_MS = 10000, VISIBLE_MS = 10000, TURN_MS = 50, ROWS_MAX = 64, SETTINGS = 5 };
 
@@ -166,7 +166,7 @@ static struct err create_one(
 		.partitions = (int)row->partitions,
 		.replicas = (int)replicas,
 		.settings = settings };
-	bool created;
+	bool created = false;
 
 	snprintf(retention, sizeof retention, "%llu",
 		(unsigned long long)((row->dlq ? 30 : 7) * DAY_MS));

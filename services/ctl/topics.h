@@ -8,10 +8,9 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "frame/topic.h"
 #include "model/codec.h"
-
-struct command;
+#include "frame/topic.h"
+#include "command.h"
 
 extern const struct command topics_commands[];
 

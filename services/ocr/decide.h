@@ -27,12 +27,11 @@ double decide_pixels(const struct decide_page *page, unsigned dpi);
 /* Even the coarsest bitmap would be larger than pixels_max. */
 bool decide_too_large(const struct decide_page *page, uint32_t pixels_max);
 
-enum decide_language { DECIDE_POR, DECIDE_ENG };
-
 /* One recognition. */
 struct decide_try {
 	unsigned dpi;
-	enum decide_language language;
+	unsigned smooth; /* radius in pixels of a mean over the bitmap */
+	bool search;	 /* read it all ways round if its letters do not tell */
 };
 
 /* The first recognition of a page. */

@@ -66,9 +66,10 @@ struct document_job {
 	void *arg;
 };
 
-/* Starts the zygote and waits until its models are loaded (0.3 s). To be called before any thread
+/* Starts the zygote and waits until its model is loaded (0.2 s). To be called before any thread
  * exists; the zygote dies with the calling thread. ERR_FATAL no-sandbox: the jail cannot be built
- * (conf->jail says when that matters); bad-config: conf; internal: the executable, its models. */
+ * (conf->jail says when that matters); bad-config: conf, or a program or model that is
+ * not installed; internal: anything else. */
 struct err document_open(const struct document_conf *conf, struct document_reader **ret_reader)
 	ERR_MUST_USE;
 

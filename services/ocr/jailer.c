@@ -75,8 +75,7 @@ static struct err hello_error(const struct jail_hello *hello)
 	case JAIL_FAULT_PROGRAMS:
 		return err_fatal(ERR_CODE_BAD_CONFIG, "poppler-utils is not installed");
 	case JAIL_FAULT_MODELS:
-		return err_fatal(ERR_CODE_BAD_CONFIG,
-			"tesseract-ocr-por or tesseract-ocr-eng is not installed");
+		return err_fatal(ERR_CODE_BAD_CONFIG, "tesseract-ocr-por is not installed");
 	default:
 		return err_fatal(ERR_CODE_INTERNAL, "the zygote is of another build");
 	}

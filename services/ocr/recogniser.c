@@ -50,7 +50,8 @@ static struct jail_request request_of(const struct document_conf *conf, struct d
 		.page_first = 1,
 		.page_last = 1,
 		.dpi = try.dpi,
-		.language = try.language == DECIDE_ENG ? JAIL_ENG : JAIL_POR,
+		.smooth = try.smooth,
+		.search = try.search,
 		.turns = JAIL_TURNS_UNKNOWN,
 		.pixels_max = conf->pixels_max,
 		.cpu_s = conf->cpu_s,
@@ -210,8 +211,8 @@ static struct err end_try(struct run *run, struct slot *slot)
 		slot->best = slot->answer;
 		slot->answer = worse;
 		slot->best_confidence = confidence;
+		slot->turns = slot->try.search ? answer.quarter_turns : JAIL_TURNS_UNKNOWN;
 	}
-	slot->turns = answer.quarter_turns;
 	if (decide_again(&slot->page->facts, run->work->reader->conf.pixels_max, slot->try,
 		    slot->best_confidence, &slot->try))
 		return start_try(run, slot);
@@ -299,7 +300,7 @@ struct err recogniser_run(const struct recogniser_work *work, enum err_code *ret
 /* The bitmap is smaller than a pipe, so it can be written before anybody reads. */
 static struct err start_probe(struct document_reader *reader, struct slot *slot)
 {
-	const struct decide_try try = { PROBE_DPI, DECIDE_POR };
+	const struct decide_try try = { PROBE_DPI, 0, false };
 	struct jail_request request = request_of(&reader->conf, try);
 	int bitmap[2];
 

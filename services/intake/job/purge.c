@@ -35,7 +35,7 @@ struct purge {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stopping, woken;
+	bool stopping, woken, checked;
 	int64_t swept_ms, keys_ms;
 };
 
@@ -289,12 +289,29 @@ static bool wait_for_turn(struct purge *purge)
 	return go_on;
 }
 
+/* Once, before anything is purged: a bucket that keeps deleted objects must not be used at all. */
+static struct err check_bucket(struct purge *purge)
+{
+	enum s3_known checked, installed;
+
+	if (purge->checked)
+		return err_ok();
+	TRY(s3_bucket_check(purge->intake->s3, &checked));
+	TRY(s3_bucket_lifecycle(purge->intake->s3, &installed));
+	purge->checked = true;
+	LOG(LOG_INFO, "purge.bucket_checked", LOG_INT("versioning_known", checked == S3_KNOWN),
+		LOG_INT("lifecycle_installed", installed == S3_KNOWN));
+	return err_ok();
+}
+
 static void *thread_main(void *arg)
 {
 	struct purge *purge = arg;
 
 	while (wait_for_turn(purge)) {
-		struct err e = round_of(purge);
+		struct err e = check_bucket(purge);
+		if (e.kind == ERR_OK)
+			e = round_of(purge);
 		if (e.kind == ERR_OK)
 			continue;
 		pg_rollback(purge->pg);

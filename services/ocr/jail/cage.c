@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -126,50 +127,54 @@ int cage_ruleset(const char *program)
 	return fd;
 }
 
-static bool set_limit(__rlimit_resource_t what, uint64_t value)
+/* A sanitizer's shadow memory is terabytes of address space; its runtime defines one of these. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+
+static bool set_limit(__rlimit_resource_t what, uint64_t soft, uint64_t hard)
 {
-	struct rlimit limit = { value, value };
+	struct rlimit limit = { soft, hard };
 
 	return setrlimit(what, &limit) == 0;
 }
 
 static bool enter_limits(enum cage_kind kind, const struct cage_limits *limits)
 {
-	/* A sanitizer's shadow memory is terabytes of address space; the programs that a reader
-	 * runs have none. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	bool sanitized = kind == CAGE_RECOGNISER;
-#else
-	bool sanitized = false;
-#endif
-	return (sanitized || set_limit(RLIMIT_AS, limits->memory_bytes)) &&
-	       set_limit(RLIMIT_CPU, limits->cpu_s) && set_limit(RLIMIT_FSIZE, 0) &&
-	       set_limit(RLIMIT_NOFILE, kind == CAGE_READER ? 32 : 3) &&
-	       set_limit(RLIMIT_NPROC, 0) && set_limit(RLIMIT_MEMLOCK, 0) &&
-	       set_limit(RLIMIT_MSGQUEUE, 0) && set_limit(RLIMIT_CORE, 1);
+	static const __rlimit_resource_t nothing[] = { RLIMIT_FSIZE, RLIMIT_NPROC, RLIMIT_MEMLOCK,
+		RLIMIT_MSGQUEUE };
+	bool shadowed = kind == CAGE_RECOGNISER && (__asan_init != NULL || __tsan_init != NULL);
+	uint64_t files = kind == CAGE_READER ? 32 : 3;
+
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+		if (!set_limit(nothing[i], 0, 0))
+			return false;
+	/* at the soft limit of CPU time comes SIGXCPU, which says why; at the hard one SIGKILL */
+	return (shadowed || set_limit(RLIMIT_AS, limits->memory_bytes, limits->memory_bytes)) &&
+	       set_limit(RLIMIT_CPU, limits->cpu_s, limits->cpu_s + 1) &&
+	       set_limit(RLIMIT_NOFILE, files, files) && set_limit(RLIMIT_CORE, 1, 1);
 }
 
 /* Ends the list of numbers below; SCMP_SYS gives other negative numbers to what an architecture
  * lacks, and libseccomp skips those. */
 enum { LAST = -9999 };
 
-static const int for_both[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
-	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-	SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(clock_gettime),
-	SCMP_SYS(gettimeofday), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getrandom),
-	SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall), SCMP_SYS(fstat), SCMP_SYS(getrusage),
-	LAST };
+static const int for_both[] = { SCMP_SYS(read), SCMP_SYS(sigaltstack), SCMP_SYS(write),
+	SCMP_SYS(writev), SCMP_SYS(close), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
+	SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getpid), SCMP_SYS(gettid),
+	SCMP_SYS(getrandom), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall), SCMP_SYS(fstat),
+	SCMP_SYS(getrusage), LAST };
 
 /* What the loader, libc and fontconfig need to start a program and read fonts. */
-static const int for_reader[] = { SCMP_SYS(execve), SCMP_SYS(mprotect), SCMP_SYS(pread64),
-	SCMP_SYS(readv), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(statx), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-	SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(statfs),
-	SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname), SCMP_SYS(sysinfo),
-	SCMP_SYS(sched_getaffinity), SCMP_SYS(clock_getres), SCMP_SYS(sigaltstack), LAST };
+static const int for_reader[] = { SCMP_SYS(execve), SCMP_SYS(mmap), SCMP_SYS(mprotect),
+	SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(lseek), SCMP_SYS(newfstatat), SCMP_SYS(stat),
+	SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(access), SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
+	SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(arch_prctl),
+	SCMP_SYS(set_tid_address), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(getuid),
+	SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(uname), SCMP_SYS(sysinfo),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(clock_getres), LAST };
 
 /* Everything else fails with EPERM; these are never tried by an honest program. */
 static const int for_nobody[] = { SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect),
@@ -196,11 +201,14 @@ static bool add_reader_rules(scmp_filter_ctx filter)
 		       SCMP_A2(SCMP_CMP_EQ, 0)) == 0;
 }
 
+/* A recogniser's code is all there: it maps memory, but never as code. */
 static bool add_recogniser_rules(scmp_filter_ctx filter)
 {
+	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+
 	return seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execve), 0) == 0 &&
-	       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-		       SCMP_A2(SCMP_CMP_MASKED_EQ, 4 /* PROT_EXEC */, 0)) == 0;
+	       seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_code) == 0 &&
+	       seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_code) == 0;
 }
 
 static bool enter_seccomp(enum cage_kind kind)

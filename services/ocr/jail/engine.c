@@ -3,30 +3,16 @@
 #include <leptonica/allheaders.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 #include <tesseract/capi.h>
 
 struct engine {
-	TessBaseAPI *apis[JAIL_LANGUAGE_COUNT];
+	TessBaseAPI *api;
 };
 
-static TessBaseAPI *load(const char *language)
-{
-	TessBaseAPI *api = TessBaseAPICreate();
-
-	if (api == NULL)
-		return NULL;
-	if (TessBaseAPIInit2(api, NULL, language, OEM_LSTM_ONLY) != 0) {
-		TessBaseAPIDelete(api);
-		return NULL;
-	}
-	TessBaseAPISetPageSegMode(api, PSM_AUTO);
-	return api;
-}
-
-/* A black bar on white: enough to run through all stages. */
+/* Black bars on white: enough to run through all stages. */
 static void warm_up(struct engine *engine)
 {
+	struct engine_reading reading;
 	struct Pix *pix = pixCreate(200, 60, 8);
 
 	if (pix == NULL)
@@ -34,30 +20,25 @@ static void warm_up(struct engine *engine)
 	pixSetAll(pix);
 	for (l_int32 x = 20; x < 180; x += 12)
 		pixRasterop(pix, x, 20, 4, 20, PIX_CLR, NULL, 0, 0);
-	for (int i = 0; i < JAIL_LANGUAGE_COUNT; i++) {
-		struct engine_reading reading;
-		if (engine_read(engine, (enum jail_language)i, pix, 150, &reading))
-			engine_reading_done(&reading);
-	}
+	if (engine_read(engine, pix, 150, &reading))
+		engine_reading_done(&reading);
 	pixDestroy(&pix);
 	malloc_trim(0);
 }
 
 struct engine *engine_new(void)
 {
-	static const char *const languages[] = { [JAIL_POR] = "por", [JAIL_ENG] = "eng" };
 	struct engine *engine = calloc(1, sizeof *engine);
 
 	if (engine == NULL)
 		return NULL;
 	setMsgSeverity(L_SEVERITY_NONE);
-	for (int i = 0; i < JAIL_LANGUAGE_COUNT; i++) {
-		engine->apis[i] = load(languages[i]);
-		if (engine->apis[i] == NULL) {
-			engine_free(engine);
-			return NULL;
-		}
+	engine->api = TessBaseAPICreate();
+	if (engine->api == NULL || TessBaseAPIInit2(engine->api, NULL, "por", OEM_LSTM_ONLY) != 0) {
+		engine_free(engine);
+		return NULL;
 	}
+	TessBaseAPISetPageSegMode(engine->api, PSM_AUTO);
 	warm_up(engine);
 	return engine;
 }
@@ -66,14 +47,13 @@ void engine_free(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
-	for (int i = 0; i < JAIL_LANGUAGE_COUNT; i++)
-		if (engine->apis[i] != NULL)
-			TessBaseAPIDelete(engine->apis[i]);
+	if (engine->api != NULL)
+		TessBaseAPIDelete(engine->api);
 	free(engine);
 }
 
-/* MeanTextConf would round; an empty page has no words. */
-static double mean_confidence(TessBaseAPI *api, int *ret_words)
+/* MeanTextConf would round. */
+static double mean_confidence(TessBaseAPI *api)
 {
 	int *confidences = TessBaseAPIAllWordConfidences(api);
 	int words = 0;
@@ -82,27 +62,31 @@ static double mean_confidence(TessBaseAPI *api, int *ret_words)
 	for (; confidences != NULL && confidences[words] >= 0; words++)
 		sum += confidences[words];
 	TessDeleteIntArray(confidences);
-	*ret_words = words;
 	return words == 0 ? 0 : sum / words;
 }
 
-bool engine_read(struct engine *engine, enum jail_language language, struct Pix *pix, uint32_t dpi,
-	struct engine_reading *ret_reading)
+/* A page of noise is read as one word of a blank, with great confidence. */
+static bool is_blank(const char *text)
 {
-	TessBaseAPI *api = engine->apis[language];
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text > ' ')
+			return false;
+	return true;
+}
+
+bool engine_read(
+	struct engine *engine, struct Pix *pix, uint32_t dpi, struct engine_reading *ret_reading)
+{
+	TessBaseAPI *api = engine->api;
 
 	TessBaseAPISetImage2(api, pix);
 	TessBaseAPISetSourceResolution(api, (int)dpi);
 	char *text = TessBaseAPIRecognize(api, NULL) == 0 ? TessBaseAPIGetUTF8Text(api) : NULL;
-	if (text == NULL) {
-		TessBaseAPIClear(api);
-		return false;
-	}
-	struct engine_reading reading = { .text = text };
-	reading.confidence = mean_confidence(api, &reading.words);
+	if (text != NULL)
+		*ret_reading =
+			(struct engine_reading){ text, is_blank(text) ? 0 : mean_confidence(api) };
 	TessBaseAPIClear(api);
-	*ret_reading = reading;
-	return true;
+	return text != NULL;
 }
 
 void engine_reading_done(struct engine_reading *reading)

@@ -62,7 +62,7 @@ static int serve(bool required)
 		return EXIT_FAILURE;
 	int status = zygote_serve(zygote);
 	zygote_free(zygote);
-	/* the models go with the process: Tesseract complains about its own order of freeing */
+	/* the model goes with the process: Tesseract complains about its own order of freeing */
 	_exit(status);
 }
 

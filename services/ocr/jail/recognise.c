@@ -27,8 +27,7 @@ static bool read_turned(struct engine *engine, const struct jail_request *reques
 
 	upright_turn(&view->pix, (turns - view->turns + 4) % 4);
 	view->turns = turns;
-	if (!engine_read(engine, (enum jail_language)request->language, view->pix, request->dpi,
-		    &reading))
+	if (!engine_read(engine, view->pix, request->dpi, &reading))
 		return false;
 	if (best->text != NULL && reading.confidence <= best->confidence) {
 		engine_reading_done(&reading);
@@ -54,7 +53,7 @@ static int read_best(struct engine *engine, const struct jail_request *request, 
 		upright_level(&view->pix);
 	}
 	read_turned(engine, request, view, turns, best);
-	if (found >= 0)
+	if (found >= 0 || request->search == 0)
 		return turns;
 	for (size_t i = 0; i < 3 && best->confidence < wrong_way_confidence; i++)
 		if (read_turned(engine, request, view, other_ways[i], best))
@@ -91,13 +90,14 @@ int recognise_page(struct engine *engine, const struct jail_request *request)
 		[PGM_BROKEN] = JAIL_NOT_A_BITMAP, [PGM_TOO_LARGE] = JAIL_BITMAP_TOO_LARGE
 	};
 	struct view view = { NULL, 0 };
-	struct engine_reading best = { NULL, 0, 0 };
+	struct engine_reading best = { NULL, 0 };
 
 	enum pgm_status status = pgm_read(STDIN_FILENO, request->pixels_max, &view.pix);
 	if (status != PGM_OK)
 		return reply((struct jail_answer){ .verdict = refusals[status] }, NULL);
 	if (upright_blank(view.pix))
 		return reply((struct jail_answer){ .verdict = JAIL_BLANK }, NULL);
+	upright_smooth(&view.pix, (int)request->smooth);
 	double skew = upright_level(&view.pix);
 	int turns = read_best(engine, request, &view, &best);
 	if (best.text == NULL)

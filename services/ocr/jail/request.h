@@ -15,6 +15,7 @@ enum {
 	JAIL_SOCKET_FD = 3,	 /* where the zygote finds its socket */
 	JAIL_CHILDREN_MAX = 256,
 	JAIL_DPI_MAX = 1200,
+	JAIL_SMOOTH_MAX = 8,
 	JAIL_PAGE_MAX = 1000000,
 	JAIL_TURNS_UNKNOWN = 4,
 };
@@ -28,15 +29,14 @@ enum jail_task {
 	JAIL_TASK_COUNT
 };
 
-enum jail_language { JAIL_POR, JAIL_ENG, JAIL_LANGUAGE_COUNT };
-
 struct jail_request {
 	uint32_t magic;
 	uint32_t task;
 	uint32_t page_first; /* from 1 */
 	uint32_t page_last;
 	uint32_t dpi;	     /* of the bitmap to make or to read */
-	uint32_t language;   /* enum jail_language */
+	uint32_t smooth;     /* radius in pixels of the mean that takes noise away; 0: none */
+	uint32_t search;     /* 1: read the page all ways round when its letters do not tell */
 	uint32_t turns;	     /* quarter turns that make the page upright; JAIL_TURNS_UNKNOWN */
 	uint32_t pixels_max; /* of a bitmap */
 	uint32_t cpu_s;
@@ -51,7 +51,7 @@ enum jail_missing { JAIL_NO_LANDLOCK = 1, JAIL_NO_SECCOMP = 2 };
 enum jail_fault {
 	JAIL_FAULT_NONE,
 	JAIL_FAULT_SANDBOX,  /* the jail is required and cannot be built */
-	JAIL_FAULT_MODELS,   /* Tesseract's models cannot be loaded */
+	JAIL_FAULT_MODELS,   /* Tesseract's model cannot be loaded */
 	JAIL_FAULT_PROGRAMS, /* a poppler program is missing */
 };
 

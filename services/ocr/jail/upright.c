@@ -41,6 +41,16 @@ bool upright_blank(struct Pix *gray)
 	return ink < INK_PIXELS;
 }
 
+void upright_smooth(struct Pix **gray, int radius)
+{
+	struct Pix *smooth = radius <= 0 ? NULL : pixBlockconv(*gray, radius, radius);
+
+	if (smooth == NULL)
+		return;
+	pixDestroy(gray);
+	*gray = smooth;
+}
+
 /* Black text on white, whatever the paper's gray. */
 static struct Pix *binarise(struct Pix *gray)
 {

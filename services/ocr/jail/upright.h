@@ -12,6 +12,9 @@ struct Pix;
 /* Nothing is drawn on it: no more pixels than a speck differ from the paper. */
 bool upright_blank(struct Pix *gray);
 
+/* Takes noise away by the mean of the pixels within radius (0: leaves it). */
+void upright_smooth(struct Pix **gray, int radius);
+
 /* Turns back a skew of up to 7 degrees. Replaces *gray when it does; the degrees it turned by. */
 double upright_level(struct Pix **gray);
 

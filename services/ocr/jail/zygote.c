@@ -146,7 +146,7 @@ static bool acceptable(const struct jail_request *request)
 	return request->magic == JAIL_MAGIC && request->task < JAIL_TASK_COUNT &&
 	       request->page_first >= 1 && request->page_first <= request->page_last &&
 	       request->page_last <= JAIL_PAGE_MAX && request->dpi >= 1 &&
-	       request->dpi <= JAIL_DPI_MAX && request->language < JAIL_LANGUAGE_COUNT &&
+	       request->dpi <= JAIL_DPI_MAX && request->smooth <= JAIL_SMOOTH_MAX &&
 	       request->turns <= JAIL_TURNS_UNKNOWN && request->cpu_s >= 1 &&
 	       request->memory_bytes >= 1;
 }

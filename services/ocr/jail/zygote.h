@@ -1,5 +1,5 @@
 /*
- * The process everything hostile descends from: single-threaded, models loaded, no descriptor but
+ * The process everything hostile descends from: single-threaded, the model loaded, no descriptor but
  * its socket. It forks on request, reaps, reports, and kills a child as soon as nobody waits for
  * it.
  */

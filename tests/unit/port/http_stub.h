@@ -42,6 +42,7 @@ struct http_stub {
 	http_stub_handler *early; /* or NULL: before the body is read; false = go on and read it */
 	void *state;
 	pthread_mutex_t lock;
+	pthread_cond_t served;
 	int listener;
 	int port;
 	pthread_t thread;
@@ -156,6 +157,7 @@ static inline bool http_stub_turn(struct http_stub *stub, int fd, int number)
 	pthread_mutex_lock(&stub->lock);
 	stub->requests++;
 	stub->aborted += !request.is_complete;
+	pthread_cond_broadcast(&stub->served);
 	bool again = request.is_complete && stub->handler(stub, &request);
 	pthread_mutex_unlock(&stub->lock);
 	free(body);
@@ -198,6 +200,7 @@ static inline void http_stub_start(struct http_stub *stub)
 	socklen_t len = sizeof address;
 
 	pthread_mutex_init(&stub->lock, NULL);
+	pthread_cond_init(&stub->served, NULL);
 	stub->listener = socket(AF_INET, SOCK_STREAM, 0);
 	bind(stub->listener, (struct sockaddr *)&address, sizeof address);
 	listen(stub->listener, 64);
@@ -206,6 +209,16 @@ static inline void http_stub_start(struct http_stub *stub)
 	pthread_create(&stub->thread, NULL, http_stub_accept, stub);
 }
 
+/* Until that many requests have come, whole or not. */
+static inline void http_stub_await(struct http_stub *stub, int requests)
+{
+	pthread_mutex_lock(&stub->lock);
+	while (stub->requests < requests)
+		pthread_cond_wait(&stub->served, &stub->lock);
+	pthread_mutex_unlock(&stub->lock);
+}
+
+/* After it everything in *stub may be looked at. */
 static inline void http_stub_stop(struct http_stub *stub)
 {
 	shutdown(stub->listener, SHUT_RDWR);
@@ -217,6 +230,7 @@ static inline void http_stub_stop(struct http_stub *stub)
 	}
 	close(stub->listener);
 	pthread_mutex_destroy(&stub->lock);
+	pthread_cond_destroy(&stub->served);
 }
 
 #endif

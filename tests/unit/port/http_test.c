@@ -31,6 +31,7 @@ static bool refuse_early(struct http_stub *stub, const struct http_stub_request 
 struct rig {
 	struct http_stub stub;
 	struct http_rig client;
+	int awaited; /* requests that must reach the server before it is stopped */
 	char url[128];
 };
 
@@ -48,6 +49,7 @@ static void rig_wait(struct rig *rig)
 {
 	pthread_join(rig->client.thread, NULL);
 	sem_destroy(&rig->client.sem);
+	http_stub_await(&rig->stub, rig->awaited);
 	http_stub_stop(&rig->stub);
 }
 
@@ -145,6 +147,7 @@ static void upload_start(void *arg)
 static void upload_run(struct upload *upload, struct rig *rig, const char *path)
 {
 	rig_up(rig, NULL);
+	rig->awaited = upload->plan == PLAN_CANCEL;
 	upload->rig = rig;
 	upload->url = url(rig, path);
 	ck_assert(loop_post(rig->client.loop, upload_start, upload));

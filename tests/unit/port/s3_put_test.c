@@ -99,9 +99,9 @@ START_TEST(puts_in_signed_chunks)
 			wrong += rig.stub.stored.ptr[k] != byte_at(k);
 		ck_assert_uint_eq(wrong, 0);
 	}
+	s3_rig_down(&rig);
 	ck_assert_int_eq(rig.stub.http.connections, 1);
 	ck_assert_int_eq(rig.stub.unsized, 0);
-	s3_rig_down(&rig);
 }
 END_TEST
 

@@ -266,9 +266,9 @@ static void start(void)
 	ck_assert_int_eq(loop_open(&server.loop).kind, ERR_OK);
 	conf.loop = server.loop;
 	conf.limits = web_limits_default();
-	conf.limits.header_ms = 300;
-	conf.limits.body_idle_ms = 300;
-	conf.limits.keepalive_ms = 400;
+	conf.limits.header_ms = 800;
+	conf.limits.body_idle_ms = 500;
+	conf.limits.keepalive_ms = 600;
 	conf.limits.send_idle_ms = 400;
 	conf.limits.linger_ms = 300;
 	conf.limits.connections = 20;

@@ -3,6 +3,8 @@
  */
 #include "port/web.h"
 
+#include <poll.h>
+
 #include "web_bench.h"
 
 START_TEST(keeps_alive_and_pipelines)
@@ -182,6 +184,26 @@ START_TEST(slow_clients_time_out)
 }
 END_TEST
 
+/* A body that takes longer than the limit between two pieces, but never stops. */
+START_TEST(slow_writer_is_served)
+{
+	static char answer[ANSWER_BYTES];
+	int fd = dial(0);
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+	answer[0] = '\0';
+	say(fd, "POST /sink HTTP/1.1\r\n" H "Content-Length: 10\r\n" CLOSE);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(poll(&ready, 1, 60), 0); /* no answer yet */
+		say(fd, "x");
+	}
+	hear_all(fd, answer);
+	close(fd);
+	ck_assert_msg(strstr(answer, "\r\n\r\n10") != NULL, "%s", answer);
+	ck_assert_int_eq(server.aborted, 0);
+}
+END_TEST
+
 static size_t swallow(int fd)
 {
 	static char piece[65536];
@@ -311,6 +333,7 @@ static Suite *suite(void)
 	tcase_add_test(tc, chunked_over_the_ceiling);
 	tcase_add_test(tc, streams_a_large_body);
 	tcase_add_test(tc, slow_clients_time_out);
+	tcase_add_test(tc, slow_writer_is_served);
 	tcase_add_test(tc, slow_reader_gets_a_large_answer);
 	tcase_add_test(tc, reader_that_stops_is_dropped);
 	tcase_add_test(tc, answer_past_the_ceiling_is_dropped);

@@ -1,0 +1,297 @@
+#include "frame/engine.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "frame/claim.h"
+#include "frame/consumer.h"
+#include "frame/execute.h"
+#include "frame/inbox.h"
+#include "frame/metrics.h"
+#include "frame/relay.h"
+
+enum {
+	WORKERS_MAX = 64,
+	WORKER_CONNECTIONS = 2,
+	STACK_BYTES = 1 << 20,
+	MAINTAIN_MS = 3600 * 1000,
+};
+
+struct threads {
+	pthread_t workers[WORKERS_MAX], poll, relay;
+	int worker_count;
+	bool poll_runs, relay_runs;
+	_Atomic bool relay_stops;
+};
+
+struct engine {
+	struct engine_conf conf;
+	struct schedule *schedule;
+	struct pg_pool *pool;
+	struct pg *consumer_pg, *relay_pg;
+	struct relay *relay;
+	struct consumer *consumer;
+	struct execute_conf execute;
+	struct metric *records, *seconds;
+	struct threads threads;
+};
+
+static const struct metrics_spec records_spec = { METRICS_COUNTER, "esteira_records_total",
+	"Records by what became of them.", { "type", "outcome" }, NULL, 0 };
+static const struct metrics_spec seconds_spec = { METRICS_HISTOGRAM, "esteira_record_seconds",
+	"From a worker's hand to the commit.", { "type" }, NULL, 0 };
+
+static void on_fatal(void *arg, struct err e)
+{
+	const struct engine *engine = arg;
+
+	engine->conf.fail(engine->conf.arg, e);
+}
+
+static void on_count(void *arg, const char *type, const char *outcome, int64_t took_us)
+{
+	const struct engine *engine = arg;
+	const char *const labels[] = { type, outcome };
+
+	metrics_add(engine->records, labels, 1);
+	if (took_us >= 0)
+		metrics_observe(engine->seconds, labels, (double)took_us / 1e6);
+}
+
+/* --- threads --- */
+
+static void *worker_main(void *arg)
+{
+	struct engine *engine = arg;
+
+	execute_run(&engine->execute);
+	return NULL;
+}
+
+static void *poll_main(void *arg)
+{
+	struct engine *engine = arg;
+	struct err e = consumer_run(engine->consumer);
+
+	if (e.kind != ERR_OK)
+		on_fatal(engine, e);
+	return NULL;
+}
+
+struct chores {
+	int64_t renewed_ms, maintained_ms;
+};
+
+/* Renewing claims and making inbox partitions ride on the relay's thread: it turns every 100 ms
+ * anyway. */
+static struct err do_chores(struct engine *engine, struct chores *chores)
+{
+	int64_t now = clock_mono_ms();
+	struct err e = err_ok();
+
+	if (now - chores->renewed_ms >= CLAIM_RENEW_MS) {
+		chores->renewed_ms = now;
+		e = claim_renew_all(engine->relay_pg, engine->conf.names->owner);
+		health_report(
+			engine->conf.health, HEALTH_POSTGRES, e, (clock_mono_ms() - now) * 1000);
+	}
+	if (e.kind == ERR_OK && now - chores->maintained_ms >= MAINTAIN_MS) {
+		chores->maintained_ms = now;
+		e = inbox_maintain(engine->relay_pg);
+	}
+	return e.kind == ERR_FATAL ? e : err_ok();
+}
+
+static void tell_kafka(struct engine *engine)
+{
+	struct relay_view view;
+
+	relay_look(engine->relay, &view);
+	if (view.leader)
+		health_report(engine->conf.health, HEALTH_KAFKA,
+			view.kafka_away_ms < 5000
+				? err_ok()
+				: err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published"),
+			-1);
+}
+
+static void *relay_main(void *arg)
+{
+	struct engine *engine = arg;
+	struct chores chores = { 0, -MAINTAIN_MS };
+	struct err e = err_ok();
+
+	while (!engine->threads.relay_stops && e.kind == ERR_OK) {
+		e = relay_step(engine->relay);
+		tell_kafka(engine);
+		if (e.kind == ERR_OK)
+			e = do_chores(engine, &chores);
+	}
+	if (e.kind != ERR_OK)
+		on_fatal(engine, e);
+	e = claim_release_all(engine->relay_pg, engine->conf.names->owner);
+	if (e.kind != ERR_OK)
+		LOG(LOG_WARN, "claim.release_failed", LOG_ERR(e));
+	return NULL;
+}
+
+static struct err start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	int failed = pthread_create(thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return failed == 0 ? err_ok() : err_fatal(ERR_CODE_OUT_OF_MEMORY, "no more threads");
+}
+
+static struct err start_reading(struct engine *engine, const struct route *routes)
+{
+	const struct engine_names *names = engine->conf.names;
+	const struct consumer_conf conf = {
+		.kafka = &names->kafka,
+		.group = names->group,
+		.topics = names->topics,
+		.topic_count = names->topic_count,
+		.routes = routes,
+		.schedule = engine->schedule,
+		.pg = engine->consumer_pg,
+		.health = engine->conf.health,
+	};
+
+	TRY(consumer_open(&conf, &engine->consumer));
+	TRY(start_thread(&engine->threads.poll, poll_main, engine));
+	engine->threads.poll_runs = true;
+	return err_ok();
+}
+
+struct err engine_start(struct engine *engine, const struct route *routes, int threads, void *state)
+{
+	struct threads *running = &engine->threads;
+	const struct engine_names *names = engine->conf.names;
+
+	engine->execute = (struct execute_conf){ .group = names->group,
+		.owner = names->owner,
+		.version = engine->conf.version,
+		.state = state,
+		.schedule = engine->schedule,
+		.pool = engine->pool,
+		.outbox = names->outbox,
+		.relay = engine->relay,
+		.health = engine->conf.health,
+		.count = on_count,
+		.fatal = on_fatal,
+		.arg = engine };
+	TRY(start_thread(&running->relay, relay_main, engine));
+	running->relay_runs = true;
+	if (names->topic_count == 0)
+		return err_ok();
+	for (; running->worker_count < threads && running->worker_count < WORKERS_MAX;
+		running->worker_count++)
+		TRY(start_thread(&running->workers[running->worker_count], worker_main, engine));
+	return start_reading(engine, routes);
+}
+
+void engine_drain(struct engine *engine)
+{
+	if (engine->consumer != NULL)
+		consumer_drain(engine->consumer);
+	schedule_stop(engine->schedule);
+}
+
+bool engine_is_idle(struct engine *engine)
+{
+	struct schedule_view view;
+
+	schedule_look(engine->schedule, &view);
+	return view.running == 0;
+}
+
+void engine_stop(struct engine *engine)
+{
+	struct threads *running = engine == NULL ? NULL : &engine->threads;
+
+	if (engine == NULL)
+		return;
+	schedule_stop(engine->schedule);
+	for (; running->worker_count > 0; running->worker_count--)
+		pthread_join(running->workers[running->worker_count - 1], NULL);
+	if (running->poll_runs) {
+		consumer_stop(engine->consumer);
+		pthread_join(running->poll, NULL);
+		running->poll_runs = false;
+	}
+	running->relay_stops = true;
+	if (running->relay_runs) {
+		relay_wake(engine->relay);
+		pthread_join(running->relay, NULL);
+		running->relay_runs = false;
+	}
+}
+
+/* --- parts --- */
+
+struct err engine_open(const struct engine_conf *conf, struct engine **ret_engine)
+{
+	struct engine *engine = calloc(1, sizeof *engine);
+	struct pg_conf relay_pg = conf->names->frame;
+
+	if (engine == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	relay_pg.idle_session_ms = RELAY_IDLE_MS;
+	engine->conf = *conf;
+	engine->records = metrics_register(conf->metrics, &records_spec);
+	engine->seconds = metrics_register(conf->metrics, &seconds_spec);
+	engine->schedule = schedule_new();
+	engine->pool = pg_pool_new(&conf->names->pg, WORKER_CONNECTIONS);
+	engine->consumer_pg = pg_new(&conf->names->frame);
+	engine->relay_pg = pg_new(&relay_pg);
+	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	if (engine->schedule != NULL && engine->pool != NULL && engine->consumer_pg != NULL &&
+		engine->relay_pg != NULL)
+		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
+			&engine->relay);
+	if (e.kind != ERR_OK) {
+		engine_close(engine);
+		return e;
+	}
+	*ret_engine = engine;
+	return err_ok();
+}
+
+void engine_close(struct engine *engine)
+{
+	if (engine == NULL)
+		return;
+	consumer_free(engine->consumer);
+	relay_close(engine->relay);
+	schedule_free(engine->schedule);
+	pg_pool_free(engine->pool);
+	pg_free(engine->consumer_pg);
+	pg_free(engine->relay_pg);
+	free(engine);
+}
+
+struct relay *engine_relay(struct engine *engine)
+{
+	return engine->relay;
+}
+
+struct pg_pool *engine_pool(struct engine *engine)
+{
+	return engine->pool;
+}
+
+struct schedule *engine_schedule(struct engine *engine)
+{
+	return engine->schedule;
+}
+
+const struct consumer *engine_consumer(const struct engine *engine)
+{
+	return engine->consumer;
+}

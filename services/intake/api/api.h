@@ -1,0 +1,84 @@
+/*
+ * The public REST API of intake: one web server, its route table, and the parts that answer. Handlers
+ * are short: parse, a job on a pool thread for what blocks, the answer on the loop. An exchange that
+ * was aborted meanwhile is never touched again.
+ */
+#ifndef ESTEIRA_INTAKE_API_API_H
+#define ESTEIRA_INTAKE_API_API_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct intake;
+struct loop;
+struct metric;
+struct pool;
+struct pool_job;
+struct pressure;
+struct sse_hub;
+struct status;
+struct web;
+
+struct api_metrics {
+	struct metric *requests, *seconds;
+	struct metric *uploads, *upload_bytes;
+	struct metric *streams;
+	struct metric *results_lost;
+};
+
+/* How the API ends: no new jobs once stopping; drained is called when nothing is under way. */
+struct api_end {
+	bool stopping;
+	size_t jobs; /* pool jobs under way */
+	void (*drained)(void *arg);
+	void *arg;
+};
+
+/* Shared by the files of this folder; on the loop's thread but for what is constant after api_open. */
+struct api {
+	struct intake *intake;
+	struct loop *loop;
+	struct web *web;
+	struct pool *watch; /* one thread as esteira_frame_intake: rows of all tenants */
+	struct pool *probe; /* one thread for what may hang: the storage */
+	struct pressure *pressure;
+	struct status *status;
+	struct sse_hub *streams;
+	struct api_metrics metrics;
+	struct api_end end;
+	struct buf scratch; /* ciphertext on its way to S3, within one call */
+	uint8_t cursor_key[32];
+};
+
+/* What is kept with an exchange for its log line; web_user, in the exchange's arena. */
+struct api_note {
+	char tenant[64];
+	char trace_id[33];
+};
+
+/* Opens the public port, on the loop's thread; *ret_api is set once, at the end. ERR_FATAL bad-config,
+ * out-of-memory; failures of web_open. */
+struct err api_open(struct intake *intake, struct api **ret_api) ERR_MUST_USE;
+
+/* SIGTERM: stops listening, ends the event streams, lets the rest end (50 s); then done(arg). Loop
+ * thread. */
+void api_drain(struct api *api, void (*done)(void *arg), void *arg);
+
+/* Ends its timers and threads; before pool_close of intake->pool. Any thread but the loop's, which
+ * runs. NULL is fine. */
+void api_stop(struct api *api);
+
+/* Frees. After api_stop, before redis_close and the end of the loop. Loop thread. NULL is fine. */
+void api_close(struct api *api);
+
+/* --- for the files of this folder --- */
+
+/* Submits to intake->pool and counts it; api_job_done is called first thing in the job's done. ERR_RETRY
+ * overloaded, shutting-down: done will not be called. Loop thread. */
+struct err api_submit(struct api *api, struct pool_job *job) ERR_MUST_USE;
+void api_job_done(struct api *api);
+
+#endif
