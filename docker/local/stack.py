@@ -367,7 +367,8 @@ class Stack:
         """Run the operator's command line; answers its stdout, StepError when it fails."""
         full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
                 "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-                "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
+                "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12", "ESTEIRA_TOPICS_OCR_PARTITIONS": "12",
+                "ESTEIRA_TOPICS_REPLICAS": "1",
                 "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
         step = f"estctl {' '.join(args[:2])}"
         try:
@@ -415,7 +416,7 @@ class Stack:
         env = {
             **self.base_env(),
             "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-            "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
+            "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12", "ESTEIRA_TOPICS_OCR_PARTITIONS": "12",
             "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
             "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
             "ESTEIRA_REDIS_URL": self.redis_url, "ESTEIRA_S3_ENDPOINT": self.s3_endpoint,

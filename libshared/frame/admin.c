@@ -189,10 +189,9 @@ static void get_readyz(struct web_exchange *exchange, void *arg)
 static void get_metrics(struct web_exchange *exchange, void *arg)
 {
 	const struct admin *admin = arg;
-	enum metrics_format format = metrics_format_of(web_header(exchange, "accept"));
-	const struct web_field headers[] = {
-		{ "Content-Type", str_of(metrics_content_type(format)) }, { NULL, { NULL, 0 } }
-	};
+	enum metrics_format format = metrics_write_format(web_header(exchange, "accept"));
+	const struct web_field headers[] = { { "Content-Type", str_of(metrics_write_type(format)) },
+		{ NULL, { NULL, 0 } } };
 	struct buf body = BUF(BODY_MAX);
 
 	metrics_write(admin->metrics, format, &body);

@@ -30,6 +30,12 @@ struct owned {
 	bool paused;
 };
 
+/* What other threads may look at. */
+struct counts {
+	_Atomic size_t partitions, rebalances;
+	_Atomic int64_t lag, commits;
+};
+
 struct consumer {
 	struct consumer_conf conf;
 	struct kafka_consumer *kafka;
@@ -40,8 +46,7 @@ struct consumer {
 	int64_t last_commit_ms, last_turn_ms;
 	struct err fatal;
 	_Atomic bool draining, stopping;
-	_Atomic size_t partitions, rebalances;
-	_Atomic int64_t lag, commits;
+	struct counts counts;
 };
 
 static struct owned *find_owned(struct consumer *consumer, const char *topic, int32_t partition)
@@ -145,7 +150,7 @@ static void on_assigned(void *arg, struct kafka_place *places, size_t count)
 	struct fence *fences = NULL;
 	struct err e = err_retry(ERR_CODE_TRY_AGAIN, "not asked yet");
 
-	consumer->rebalances++;
+	consumer->counts.rebalances++;
 	while (count > 0 && e.kind == ERR_RETRY && !consumer->stopping) {
 		e = ask_both(consumer, places, count, &fences);
 		health_tick(consumer->conf.health);
@@ -161,7 +166,7 @@ static void on_assigned(void *arg, struct kafka_place *places, size_t count)
 	}
 	for (size_t i = 0; i < count; i++)
 		take_over(consumer, &places[i], &fences[i]);
-	consumer->partitions = consumer->owned_count;
+	consumer->counts.partitions = consumer->owned_count;
 	arena_reset(consumer->arena);
 }
 
@@ -216,7 +221,6 @@ static void on_record(void *arg, const struct kafka_record *record)
 	} else {
 		made->partition = owned->partition;
 		made->offset = record->offset;
-		made->timestamp_ms = record->timestamp_ms;
 		made->route = route;
 		made->why = err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
 		schedule_add(consumer->conf.schedule, made);
@@ -317,7 +321,7 @@ static void note_committed(
 	for (size_t i = 0; i < count; i++)
 		find_owned(consumer, places[i].topic, places[i].partition)->committed =
 			places[i].offset;
-	consumer->commits += (int64_t)count;
+	consumer->counts.commits += (int64_t)count;
 }
 
 /* Progress first, then Kafka: what Kafka says is never ahead of what is true. */
@@ -338,8 +342,10 @@ static struct err commit(struct consumer *consumer, bool last)
 	if (count == 0 || !(due || drained || last))
 		return err_ok();
 	consumer->last_commit_ms = clock_mono_ms();
+	for (size_t i = 0; i < count; i++)
+		fences[i].clean = last;
 	TRY(fence_progress(
-		consumer->conf.pg, consumer->arena, consumer->conf.group, fences, count, last));
+		consumer->conf.pg, consumer->arena, consumer->conf.group, fences, count));
 	TRY(kafka_consumer_commit(consumer->kafka, places, count, last));
 	note_committed(consumer, places, count);
 	return err_ok();
@@ -367,7 +373,7 @@ static void on_revoked(void *arg, const struct kafka_place *places, size_t count
 		commit_or_tell(consumer, true);
 	schedule_revoke(consumer->conf.schedule);
 	consumer->owned_count = 0;
-	consumer->partitions = 0;
+	consumer->counts.partitions = 0;
 }
 
 static void measure_lag(struct consumer *consumer)
@@ -381,7 +387,7 @@ static void measure_lag(struct consumer *consumer)
 			owned->committed >= 0 && high > owned->committed)
 			lag += high - owned->committed;
 	}
-	consumer->lag = lag;
+	consumer->counts.lag = lag;
 }
 
 /* --- life --- */
@@ -392,6 +398,8 @@ static const struct kafka_consumer_events events = { on_assigned, on_revoked, on
 struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret_consumer)
 {
 	struct consumer *consumer = calloc(1, sizeof *consumer);
+	const struct kafka_subscription subscription = { conf->group, conf->topics,
+		conf->topic_count };
 
 	if (consumer == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer");
@@ -399,8 +407,8 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 	consumer->arena = arena_new(ARENA_BYTES);
 	struct err e = consumer->arena == NULL
 			       ? err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer")
-			       : kafka_consumer_open(conf->kafka, conf->group, conf->topics,
-					 conf->topic_count, &events, consumer, &consumer->kafka);
+			       : kafka_consumer_open(conf->kafka, &subscription, &events, consumer,
+					 &consumer->kafka);
 	if (e.kind != ERR_OK) {
 		arena_free(consumer->arena);
 		free(consumer);
@@ -456,8 +464,8 @@ void consumer_free(struct consumer *consumer)
 
 void consumer_look(const struct consumer *consumer, struct consumer_view *ret_view)
 {
-	*ret_view = (struct consumer_view){ .partitions = consumer->partitions,
-		.lag = consumer->lag,
-		.rebalances = consumer->rebalances,
-		.commits = consumer->commits };
+	*ret_view = (struct consumer_view){ .partitions = consumer->counts.partitions,
+		.lag = consumer->counts.lag,
+		.rebalances = consumer->counts.rebalances,
+		.commits = consumer->counts.commits };
 }

@@ -19,9 +19,10 @@ static const struct pg_statement hold = {
 };
 static const struct pg_statement write_progress = { "fence_write_progress",
 	"INSERT INTO progress AS p (grp, topic, part, cluster_id, next_offset, frontier, clean) "
-	"SELECT $1, u.t, u.n, u.c, u.o, u.o, $7 "
-	"FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[]) "
-	"AS u (t, n, f, o, c) JOIN fence ON fence.grp = $1 AND fence.topic = u.t AND "
+	"SELECT $1, u.t, u.n, u.c, u.o, u.o, u.k "
+	"FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], "
+	"$7::boolean[]) "
+	"AS u (t, n, f, o, c, k) JOIN fence ON fence.grp = $1 AND fence.topic = u.t AND "
 	"fence.part = u.n AND fence.fence = u.f "
 	"ON CONFLICT (grp, topic, part) DO UPDATE SET cluster_id = excluded.cluster_id, "
 	"next_offset = excluded.next_offset, frontier = CASE WHEN p.cluster_id = "
@@ -106,25 +107,27 @@ struct err fence_hold(struct pg *pg, struct arena *arena, const char *group,
 }
 
 struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
-	const struct fence *fences, size_t count, bool clean)
+	const struct fence *fences, size_t count)
 {
 	struct pg_arg args[7] = { pg_text(group) };
 	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, count);
 	struct pg_array *offsets = pg_array_new(arena, PG_KIND_INT, count);
 	struct pg_array *clusters = pg_array_new(arena, PG_KIND_TEXT, count);
+	struct pg_array *cleans = pg_array_new(arena, PG_KIND_BOOL, count);
 
-	if (numbers == NULL || offsets == NULL || clusters == NULL)
+	if (numbers == NULL || offsets == NULL || clusters == NULL || cleans == NULL)
 		return arena_overflow();
 	TRY(keys_of(arena, fences, count, args + 1));
 	for (size_t i = 0; i < count; i++) {
 		TRY(pg_array_add(numbers, pg_int(fences[i].number)));
 		TRY(pg_array_add(offsets, pg_int(fences[i].next_offset)));
 		TRY(pg_array_add(clusters, pg_text(fences[i].cluster)));
+		TRY(pg_array_add(cleans, pg_bool(fences[i].clean)));
 	}
 	args[3] = pg_list(numbers);
 	args[4] = pg_list(offsets);
 	args[5] = pg_list(clusters);
-	args[6] = pg_bool(clean);
+	args[6] = pg_list(cleans);
 	TRY(pg_push(pg, &write_progress, args, 7));
 	return pg_sync(pg);
 }

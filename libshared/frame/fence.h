@@ -20,6 +20,7 @@ struct fence {
 	bool has_progress;   /* set by fence_raise: a row was there */
 	int64_t next_offset; /* of the progress row; to be written by fence_progress */
 	const char *cluster; /* likewise */
+	bool clean;	     /* likewise: left in order, nothing was under way */
 };
 
 /* Takes the partitions over: waits for transactions of the former owner, then no new one of his can
@@ -34,6 +35,6 @@ struct err fence_hold(struct pg *pg, struct arena *arena, const char *group,
 
 /* Writes the progress rows of partitions that are still ours. One transaction of its own. */
 struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
-	const struct fence *fences, size_t count, bool clean) ERR_MUST_USE;
+	const struct fence *fences, size_t count) ERR_MUST_USE;
 
 #endif

@@ -65,7 +65,7 @@ void metrics_watch(
 void metrics_write(struct metrics *metrics, enum metrics_format format, struct buf *text);
 
 /* The format an Accept header asks for, and what to answer as Content-Type. */
-enum metrics_format metrics_format_of(struct str accept);
-const char *metrics_content_type(enum metrics_format format);
+enum metrics_format metrics_write_format(struct str accept);
+const char *metrics_write_type(enum metrics_format format);
 
 #endif

@@ -159,7 +159,7 @@ void metrics_write(struct metrics *metrics, enum metrics_format format, struct b
 		buf_add_str(text, STR("# EOF\n"));
 }
 
-enum metrics_format metrics_format_of(struct str accept)
+enum metrics_format metrics_write_format(struct str accept)
 {
 	static const char wanted[] = "application/openmetrics-text";
 	bool found =
@@ -168,7 +168,7 @@ enum metrics_format metrics_format_of(struct str accept)
 	return found ? METRICS_OPENMETRICS : METRICS_TEXT;
 }
 
-const char *metrics_content_type(enum metrics_format format)
+const char *metrics_write_type(enum metrics_format format)
 {
 	return format == METRICS_OPENMETRICS
 		       ? "application/openmetrics-text; version=1.0.0; charset=utf-8"

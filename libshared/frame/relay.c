@@ -22,6 +22,20 @@ enum {
 	DELIVERY_WAIT_MS = 2000
 };
 
+/* The rows under way. */
+struct batch {
+	int64_t seqs[BATCH];
+	bool delivered[BATCH];
+	size_t waiting;
+};
+
+/* What other threads may look at. */
+struct counts {
+	_Atomic bool leader;
+	_Atomic size_t published;
+	_Atomic int64_t oldest_age_ms, kafka_away_ms;
+};
+
 struct relay {
 	struct pg *pg;
 	struct kafka_conf kafka;
@@ -30,14 +44,9 @@ struct relay {
 	int wake_fd;
 	int64_t lock_key;
 	char channel[64];
-	/* of the batch under way */
-	int64_t seqs[BATCH];
-	bool delivered[BATCH];
-	size_t waiting;
+	struct batch batch;
 	int64_t last_notify_ms, last_lead_try_ms, last_delivery_ms;
-	_Atomic bool leader;
-	_Atomic size_t published;
-	_Atomic int64_t oldest_age_ms, kafka_away_ms;
+	struct counts counts;
 };
 
 static const struct pg_statement lock = { "relay_lock", "SELECT pg_try_advisory_lock($1::bigint)" };
@@ -53,10 +62,10 @@ static void on_delivered(void *arg, uint64_t tag, struct err e)
 {
 	struct relay *relay = arg;
 
-	relay->waiting--;
+	relay->batch.waiting--;
 	if (e.kind != ERR_OK)
 		return; /* stays in the table */
-	relay->delivered[tag] = true;
+	relay->batch.delivered[tag] = true;
 	relay->last_delivery_ms = clock_mono_ms();
 }
 
@@ -108,10 +117,10 @@ void relay_wake(struct relay *relay)
 
 void relay_look(const struct relay *relay, struct relay_view *ret_view)
 {
-	*ret_view = (struct relay_view){ .leader = relay->leader,
-		.published = relay->published,
-		.oldest_age_ms = relay->oldest_age_ms,
-		.kafka_away_ms = relay->kafka_away_ms };
+	*ret_view = (struct relay_view){ .leader = relay->counts.leader,
+		.published = relay->counts.published,
+		.oldest_age_ms = relay->counts.oldest_age_ms,
+		.kafka_away_ms = relay->counts.kafka_away_ms };
 }
 
 /* The session-level lock lives and dies with the connection, which pg replaces when it is lost. */
@@ -124,8 +133,8 @@ static struct err try_to_lead(struct relay *relay)
 		return err_ok();
 	relay->last_lead_try_ms = clock_mono_ms();
 	TRY(pg_query(relay->pg, relay->arena, &lock, &key, 1, &rows));
-	relay->leader = pg_get_int(rows, 0, 0) != 0;
-	if (relay->leader)
+	relay->counts.leader = pg_get_int(rows, 0, 0) != 0;
+	if (relay->counts.leader)
 		TRY(pg_listen(relay->pg, relay->channel));
 	return err_ok();
 }
@@ -135,10 +144,10 @@ static struct err await_deliveries(struct relay *relay)
 {
 	int64_t since = clock_mono_ms();
 
-	while (relay->waiting > 0 && clock_mono_ms() - since < DELIVERY_WAIT_MS) {
-		size_t before = relay->waiting;
+	while (relay->batch.waiting > 0 && clock_mono_ms() - since < DELIVERY_WAIT_MS) {
+		size_t before = relay->batch.waiting;
 		TRY(kafka_producer_poll(relay->producer, 50));
-		if (relay->waiting < before)
+		if (relay->batch.waiting < before)
 			since = clock_mono_ms();
 	}
 	return err_ok();
@@ -150,7 +159,7 @@ static struct err renew_producer(struct relay *relay)
 {
 	kafka_producer_close(relay->producer);
 	relay->producer = NULL;
-	relay->waiting = 0;
+	relay->batch.waiting = 0;
 	return kafka_producer_open(&relay->kafka, on_delivered, relay, &relay->producer);
 }
 
@@ -164,10 +173,10 @@ static struct err send_row(struct relay *relay, const struct pg_rows *rows, size
 	};
 
 	TRY(envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers));
-	relay->seqs[row] = pg_get_int(rows, row, 0);
-	relay->delivered[row] = false;
+	relay->batch.seqs[row] = pg_get_int(rows, row, 0);
+	relay->batch.delivered[row] = false;
 	TRY(kafka_producer_send(relay->producer, &record, row));
-	relay->waiting++;
+	relay->batch.waiting++;
 	return err_ok();
 }
 
@@ -179,9 +188,9 @@ static struct err delete_delivered(struct relay *relay, size_t count, size_t *re
 	if (seqs == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < count; i++) {
-		if (!relay->delivered[i])
+		if (!relay->batch.delivered[i])
 			continue;
-		TRY(pg_array_add(seqs, pg_int(relay->seqs[i])));
+		TRY(pg_array_add(seqs, pg_int(relay->batch.seqs[i])));
 		deleted++;
 	}
 	*ret_deleted = deleted;
@@ -196,9 +205,9 @@ static void note_age(struct relay *relay, int64_t age_ms)
 {
 	int64_t silent_ms = clock_mono_ms() - relay->last_delivery_ms;
 
-	relay->oldest_age_ms = age_ms;
+	relay->counts.oldest_age_ms = age_ms;
 	/* rows wait and none gets through: Kafka is away since the younger of the two moments */
-	relay->kafka_away_ms = age_ms == 0 ? 0 : age_ms < silent_ms ? age_ms : silent_ms;
+	relay->counts.kafka_away_ms = age_ms == 0 ? 0 : age_ms < silent_ms ? age_ms : silent_ms;
 }
 
 /* *ret_more: a full batch went through, there may be more. */
@@ -214,10 +223,10 @@ static struct err publish(struct relay *relay, bool *ret_more)
 	for (; sent < count && e.kind == ERR_OK; sent += e.kind == ERR_OK)
 		e = send_row(relay, rows, sent);
 	TRY(await_deliveries(relay));
-	if (relay->waiting > 0)
+	if (relay->batch.waiting > 0)
 		TRY(renew_producer(relay));
 	TRY(delete_delivered(relay, sent, &deleted));
-	relay->published += deleted;
+	relay->counts.published += deleted;
 	if (deleted > 0)
 		note_age(relay, 0);
 	*ret_more = deleted == BATCH;
@@ -234,7 +243,8 @@ static void wait_for_work(struct relay *relay)
 	ssize_t got = read(relay->wake_fd, &count, sizeof count);
 	bool woken = got == (ssize_t)sizeof count;
 	(void)pg_take_notification(relay->pg);
-	if (!woken || relay->leader || clock_mono_ms() - relay->last_notify_ms < NOTIFY_MIN_MS)
+	if (!woken || relay->counts.leader ||
+		clock_mono_ms() - relay->last_notify_ms < NOTIFY_MIN_MS)
 		return;
 	/* somebody else leads: tell them; the 100 ms poll stands behind a lost word */
 	const struct pg_arg channel = pg_text(relay->channel);
@@ -251,8 +261,8 @@ struct err relay_step(struct relay *relay)
 
 	arena_reset(relay->arena);
 	if (pg_socket(relay->pg) < 0)
-		relay->leader = false; /* the lock went with the connection */
-	struct err e = relay->leader ? publish(relay, &more) : try_to_lead(relay);
+		relay->counts.leader = false; /* the lock went with the connection */
+	struct err e = relay->counts.leader ? publish(relay, &more) : try_to_lead(relay);
 	if (e.kind == ERR_FATAL && e.code == ERR_CODE_KAFKA_AWAY)
 		e = renew_producer(relay);
 	if (e.kind == ERR_FATAL)

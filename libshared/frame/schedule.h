@@ -34,7 +34,6 @@ enum record_state { RECORD_WAITING, RECORD_RUNNING, RECORD_DONE };
 struct record {
 	struct partition *partition;
 	int64_t offset;
-	int64_t timestamp_ms;
 	const struct route *route; /* NULL: to be dead-lettered with why */
 	struct err why;
 	struct str key, value, headers, lane_key;

@@ -58,9 +58,15 @@ struct kafka_consumer_events {
 	void (*out_of_range)(void *arg, const char *topic, int32_t partition);
 };
 
-/* Joins the group and subscribes. ERR_FATAL bad-config. */
-struct err kafka_consumer_open(const struct kafka_conf *conf, const char *group,
-	const char *const *topics, size_t topic_count, const struct kafka_consumer_events *events,
+/* Joins the group and subscribes. Everything is copied but events, which must outlive the consumer.
+ * ERR_FATAL bad-config. */
+struct kafka_subscription {
+	const char *group;
+	const char *const *topics;
+	size_t topic_count;
+};
+struct err kafka_consumer_open(const struct kafka_conf *conf,
+	const struct kafka_subscription *subscription, const struct kafka_consumer_events *events,
 	void *arg, struct kafka_consumer **ret_consumer) ERR_MUST_USE;
 
 /* Leaves the group (revoked is called) and frees. NULL is fine. */

@@ -102,15 +102,16 @@ static struct err subscribe(struct kafka_consumer *consumer)
 	return kafka_settings_err(code);
 }
 
-struct err kafka_consumer_open(const struct kafka_conf *conf, const char *group,
-	const char *const *topics, size_t topic_count, const struct kafka_consumer_events *events,
+struct err kafka_consumer_open(const struct kafka_conf *conf,
+	const struct kafka_subscription *subscription, const struct kafka_consumer_events *events,
 	void *arg, struct kafka_consumer **ret_consumer)
 {
 	char why[256];
 	struct kafka_consumer *consumer = calloc(1, sizeof *consumer);
-	rd_kafka_conf_t *made = kafka_settings_make(conf, true, group);
+	rd_kafka_conf_t *made = kafka_settings_make(conf, true, subscription->group);
 
-	if (consumer == NULL || made == NULL || !copy_topics(consumer, topics, topic_count)) {
+	if (consumer == NULL || made == NULL ||
+		!copy_topics(consumer, subscription->topics, subscription->topic_count)) {
 		kafka_consumer_close(consumer);
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka consumer's settings are refused");
 	}

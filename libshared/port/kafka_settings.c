@@ -18,7 +18,8 @@ static const struct {
 	{ FOR_BOTH, "reconnect.backoff.max.ms", "2000" },  /* 10 s by default: too long an outage */
 	/* consumer memory: 64 MB queued, 100,000 messages, 50 MB fetch by default */
 	{ FOR_CONSUMER, "queued.max.messages.kbytes", "16384" },
-	{ FOR_CONSUMER, "queued.min.messages", "20000" }, /* fewer costs a 1 s back-off before 2.2 */
+	{ FOR_CONSUMER, "queued.min.messages",
+		"20000" }, /* fewer costs a 1 s back-off before 2.2 */
 	{ FOR_CONSUMER, "fetch.max.bytes", "4194304" },
 	{ FOR_CONSUMER, "fetch.message.max.bytes", "1048576" },
 	{ FOR_CONSUMER, "receive.message.max.bytes", "8388608" },

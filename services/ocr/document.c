@@ -89,7 +89,8 @@ struct err document_open(const struct document_conf *conf, struct document_reade
 	reader->conf = complete(conf);
 	struct err e = err_fatal(ERR_CODE_BAD_CONFIG, "limits of documents are out of range");
 	if (reader->conf.recognisers <= RECOGNISERS_MAX && reader->conf.pages_max <= PAGES_MAX &&
-		reader->conf.text_bytes <= UINT32_MAX && find_jail(conf, path))
+		reader->conf.text_bytes <= UINT32_MAX / 2 &&
+		reader->conf.memory_bytes <= 1ULL << 40 && find_jail(conf, path))
 		e = jailer_start(path, conf->jail == DOCUMENT_JAIL_REQUIRE, &reader->jailer);
 	if (e.kind != ERR_OK) {
 		free(reader);

@@ -11,6 +11,9 @@ import subprocess
 
 from lintlib import BUILD, ROOT, judge
 
+# What gcc was told and clang does not know.
+GCC_ONLY = ("-Wtrampolines", "-Wbidi-chars=any", "-ftrivial-auto-var-init=zero", "-fzero-init-padding-bits=all",
+            "-fstrict-flex-arrays=3")
 LIMITS = "-*,readability-function-size,readability-function-cognitive-complexity"
 PLACE = re.compile(r"^(?:%s/)?(\S+?:\d+):\d+: (?:warning|error): (.*)$" % re.escape(str(ROOT.resolve())))
 NOTE = re.compile(r"^\S+:(\d+):\d+: note: (.*)$")
@@ -25,7 +28,13 @@ def version():
 def commands():
     """source -> how it was compiled, for sources that still exist."""
     database = BUILD / "compile_commands.json"
-    for entry in json.loads(database.read_text()) if database.exists() else []:
+    entries = json.loads(database.read_text()) if database.exists() else []
+    for entry in entries:
+        entry["command"] = " ".join(w for w in entry["command"].split(" ") if w not in GCC_ONLY)
+    if entries:
+        (CACHE / "db").mkdir(parents=True, exist_ok=True)
+        (CACHE / "db/compile_commands.json").write_text(json.dumps(entries))
+    for entry in entries:
         path = os.path.relpath(entry["file"], ROOT.resolve())
         if path.startswith(("libshared/", "services/")) and (ROOT / path).exists():
             yield path, entry["command"]
@@ -76,7 +85,7 @@ def tidy(path, key, judged_by):
     if known.exists():
         return known.read_text().splitlines()
     limits = [] if " 14" in judged_by else [f"--checks={LIMITS}"]
-    done = subprocess.run(["clang-tidy", "-p", str(BUILD), "--quiet", *limits, path],
+    done = subprocess.run(["clang-tidy", "-p", str(CACHE / "db"), "--quiet", *limits, path],
                           cwd=ROOT, capture_output=True, text=True, check=False)
     places = joined(describe(done.stdout))
     if done.returncode != 0 and not places:
@@ -94,7 +103,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         lists = list(pool.map(lambda path: tidy(path, keys[path], judged_by), sorted(keys)))
     for old in CACHE.iterdir() if CACHE.exists() else []:
-        if old.name not in keys.values():
+        if old.name != "db" and old.name not in keys.values():
             old.unlink()
     return dict.fromkeys(place for places in lists for place in places)
 

@@ -1,8 +1,8 @@
 -- Deploy esteira:audit/logs to pg
 --
 -- The trail: what happened to a document, and what was done that is not about one. Rows are added
--- and never changed, by any role: the triggers stop even the owner. IP addresses live apart and
--- for six months only; the trail keeps a keyed hash.
+-- and never changed, by any role: the triggers stop even the owner. IP addresses
+-- live in intake, for six months only; the trail keeps a keyed hash.
 
 BEGIN;
 
@@ -44,14 +44,6 @@ CREATE TABLE operations (
 );
 CREATE INDEX operations_list_idx ON operations (tenant_id, created_at DESC, id DESC);
 
-CREATE TABLE ip_addresses (
-	tenant_id uuid NOT NULL,
-	event_id uuid NOT NULL,
-	ip inet NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (tenant_id, event_id)
-);
-
 CREATE FUNCTION refuse_change() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -78,27 +70,7 @@ ALTER TABLE operations ENABLE ALWAYS TRIGGER insert_only;
 \ir ../../template/tenant.sql
 \set table operations
 \ir ../../template/tenant.sql
-\set table ip_addresses
-\ir ../../template/tenant.sql
 
-GRANT SELECT, INSERT ON audit_logs, operations, ip_addresses TO esteira_audit;
-
--- Deletes IP addresses older than six months, of all tenants; answers how many. Even its owner
--- sees no younger one.
-CREATE POLICY esteira_owner ON ip_addresses FOR SELECT TO esteira_owner
-	USING (created_at < now() - interval '6 months');
-CREATE POLICY esteira_owner_delete ON ip_addresses FOR DELETE TO esteira_owner
-	USING (created_at < now() - interval '6 months');
-CREATE FUNCTION ip_expire() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH gone AS (
-		DELETE FROM audit.ip_addresses WHERE created_at < now() - interval '6 months' RETURNING 1
-	)
-	SELECT count(*) FROM gone
-$$;
-REVOKE ALL ON FUNCTION ip_expire() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION ip_expire() TO esteira_audit, esteira_frame_audit;
+GRANT SELECT, INSERT ON audit_logs, operations TO esteira_audit;
 
 COMMIT;

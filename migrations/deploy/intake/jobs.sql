@@ -60,6 +60,15 @@ CREATE TABLE deliveries (
 	PRIMARY KEY (tenant_id, job_id, api_key_hash)
 );
 
+-- Where a request came from, apart from the trail, which holds a keyed hash; six months.
+CREATE TABLE ip_addresses (
+	tenant_id uuid NOT NULL,
+	event_id uuid NOT NULL,
+	ip inet NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (tenant_id, event_id)
+);
+
 \set schema intake
 \set role esteira_intake
 \set table jobs
@@ -68,9 +77,11 @@ CREATE TABLE deliveries (
 \ir ../../template/tenant.sql
 \set table deliveries
 \ir ../../template/tenant.sql
+\set table ip_addresses
+\ir ../../template/tenant.sql
 
 GRANT SELECT, INSERT, UPDATE ON jobs TO esteira_intake;
-GRANT SELECT, INSERT ON idempotency, deliveries TO esteira_intake;
+GRANT SELECT, INSERT ON idempotency, deliveries, ip_addresses TO esteira_intake;
 
 -- The purger and back-pressure cross tenants.
 GRANT SELECT, UPDATE ON jobs TO esteira_frame_intake;
@@ -79,5 +90,23 @@ GRANT SELECT, DELETE ON idempotency TO esteira_frame_intake;
 CREATE POLICY esteira_frame_intake ON idempotency FOR SELECT TO esteira_frame_intake USING (true);
 CREATE POLICY esteira_frame_intake_delete ON idempotency FOR DELETE TO esteira_frame_intake
 	USING (created_at < now() - interval '14 days');
+
+-- Deletes IP addresses older than six months, of all tenants; answers how many. Even its owner
+-- sees no younger one.
+CREATE POLICY esteira_owner ON ip_addresses FOR SELECT TO esteira_owner
+	USING (created_at < now() - interval '6 months');
+CREATE POLICY esteira_owner_delete ON ip_addresses FOR DELETE TO esteira_owner
+	USING (created_at < now() - interval '6 months');
+CREATE FUNCTION ip_expire() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH gone AS (
+		DELETE FROM intake.ip_addresses WHERE created_at < now() - interval '6 months' RETURNING 1
+	)
+	SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION ip_expire() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ip_expire() TO esteira_intake, esteira_frame_intake;
 
 COMMIT;

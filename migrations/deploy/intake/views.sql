@@ -33,6 +33,7 @@ CREATE VIEW v1_tenant_keys WITH (security_invoker = true) AS
 
 GRANT USAGE ON SCHEMA intake TO esteira_ocr;
 GRANT SELECT ON v1_open_jobs, v1_tenant_keys TO esteira_ocr;
+GRANT SELECT ON v1_tenant_keys TO esteira_intake;
 GRANT SELECT (tenant_id, slug) ON tenants TO esteira_ocr;
 GRANT SELECT (tenant_id, version, wrapped, destroyed_at) ON tenant_keys TO esteira_ocr;
 GRANT SELECT (tenant_id, job_id, status, key_half, expires_at) ON jobs TO esteira_ocr;

@@ -2,8 +2,7 @@
 
 BEGIN;
 
-DROP FUNCTION audit.ip_expire();
-DROP TABLE audit.ip_addresses, audit.operations, audit.audit_logs;
+DROP TABLE audit.operations, audit.audit_logs;
 DROP FUNCTION audit.refuse_change();
 
 COMMIT;

@@ -2,6 +2,7 @@
 
 BEGIN;
 
-DROP TABLE intake.deliveries, intake.idempotency, intake.jobs;
+DROP FUNCTION intake.ip_expire();
+DROP TABLE intake.ip_addresses, intake.deliveries, intake.idempotency, intake.jobs;
 
 COMMIT;

@@ -6,15 +6,12 @@ SELECT tenant_id, id, event_id, job_id, action, document_hash, result_hash, meta
 	occurred_at, created_at FROM audit.audit_logs WHERE false;
 SELECT tenant_id, id, event_id, actor, action, object, reason, metadata, occurred_at, created_at
 	FROM audit.operations WHERE false;
-SELECT tenant_id, event_id, ip, created_at FROM audit.ip_addresses WHERE false;
 
 DO $$
 BEGIN
 	ASSERT (SELECT count(*) FROM pg_trigger WHERE tgname = 'insert_only' AND tgenabled = 'A'
 		AND tgrelid IN ('audit.audit_logs'::regclass, 'audit.operations'::regclass)) = 2,
 		'the trail can be changed';
-	ASSERT has_function_privilege('esteira_audit', 'audit.ip_expire()', 'EXECUTE'),
-		'ip_expire cannot be called';
 END
 $$;
 

@@ -8,6 +8,7 @@ SELECT tenant_id, job_id, api_key_hash, partner, status, document_hash, result_h
 	FROM intake.jobs WHERE false;
 SELECT tenant_id, route, key, document_hash, job_id, created_at FROM intake.idempotency WHERE false;
 SELECT tenant_id, job_id, api_key_hash, delivered_at FROM intake.deliveries WHERE false;
+SELECT tenant_id, event_id, ip, created_at FROM intake.ip_addresses WHERE false;
 
 DO $$
 BEGIN
@@ -15,6 +16,8 @@ BEGIN
 		AND NOT has_table_privilege('esteira_intake', 'intake.jobs', 'DELETE'), 'grants on jobs';
 	ASSERT has_table_privilege('esteira_frame_intake', 'intake.idempotency', 'DELETE'),
 		'grants on idempotency';
+	ASSERT has_function_privilege('esteira_intake', 'intake.ip_expire()', 'EXECUTE'),
+		'ip_expire cannot be called';
 END
 $$;
 

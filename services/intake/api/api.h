@@ -32,7 +32,8 @@ struct api_metrics {
 /* How the API ends: no new jobs once stopping; drained is called when nothing is under way. */
 struct api_end {
 	bool stopping;
-	size_t jobs; /* pool jobs under way */
+	size_t jobs;	/* pool jobs under way */
+	size_t uploads; /* likewise */
 	void (*drained)(void *arg);
 	void *arg;
 };

@@ -39,11 +39,16 @@ struct events_entry announce_entry(const struct store_job *job, const char *acti
 	return entry;
 }
 
+struct id announce_entry_id(struct id job_id, const char *action, const char *extra)
+{
+	return id_of(job_id, events_entry_recorded.name, action, extra);
+}
+
 struct err announce_audit(struct outbox *outbox, const struct store_job *job,
 	const struct events_entry *entry, const char *extra)
 {
 	const struct outbox_event event = {
-		.id = id_of(job->job_id, events_entry_recorded.name, entry->action, extra),
+		.id = announce_entry_id(job->job_id, entry->action, extra),
 		.type = &events_entry_recorded,
 		.payload = entry,
 		.sink = CODEC_TO_TOPIC,

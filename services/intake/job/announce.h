@@ -13,6 +13,9 @@
  */
 struct events_entry announce_entry(const struct store_job *job, const char *action);
 
+/* The id of that entry's event. */
+struct id announce_entry_id(struct id job_id, const char *action, const char *extra);
+
 /* extra: what tells two entries of the same action apart ("" usually). */
 struct err announce_audit(struct outbox *outbox, const struct store_job *job,
 	const struct events_entry *entry, const char *extra) ERR_MUST_USE;

@@ -75,6 +75,8 @@ static struct err announce_upload(struct work *work, const struct command_upload
 
 	entry.ip_hash = work->caller->ip_hash;
 	entry.metadata.size_bytes = upload->size_bytes;
+	TRY(store_keep_ip(work->env->pg, work->caller->tenant,
+		announce_entry_id(upload->job_id, entry.action, ""), work->caller->ip));
 	TRY(announce_received(work->outbox, work->caller->tenant, &event));
 	return announce_audit(work->outbox, &work->job, &entry, "");
 }
@@ -180,7 +182,10 @@ struct err command_deliver(
 	struct events_entry entry = announce_entry(&work.job, "DELIVERED");
 	entry.ip_hash = caller->ip_hash;
 	entry.metadata.delivered_to = caller->api_key_hash;
-	if (first)
+	if (first) {
+		TRY(store_keep_ip(env->pg, caller->tenant,
+			announce_entry_id(job_id, entry.action, caller->api_key_hash), caller->ip));
 		TRY(announce_audit(work.outbox, &work.job, &entry, caller->api_key_hash));
+	}
 	return finish(&work);
 }

@@ -266,7 +266,7 @@ static struct err round_of(struct purge *purge)
 	}
 	if (now - purge->keys_ms >= KEYS_MS) {
 		purge->keys_ms = now;
-		TRY(store_expire_keys(purge->pg));
+		TRY(store_forget_old(purge->pg));
 		TRY(pg_sync(purge->pg));
 	}
 	return err_ok();

@@ -68,6 +68,11 @@ static const struct pg_statement known = { "store_known",
 static const struct pg_statement expire_keys = { "store_expire_keys",
 	"DELETE FROM idempotency WHERE created_at < now() - interval '14 days'" };
 
+static const struct pg_statement keep_ip = { "store_keep_ip",
+	"INSERT INTO ip_addresses (tenant_id, event_id, ip) VALUES ($1, $2, $3) "
+	"ON CONFLICT DO NOTHING" };
+static const struct pg_statement expire_ips = { "store_expire_ips", "SELECT ip_expire()" };
+
 /* The ledger's key of a job's purge: 6 characters, then the id. */
 struct purge_key {
 	char text[6 + ID_TEXT_BYTES];
@@ -226,6 +231,13 @@ struct err store_deliver(struct pg *pg, struct arena *arena, const struct store_
 	return err_ok();
 }
 
+struct err store_keep_ip(struct pg *pg, struct tenant tenant, struct id event_id, const char *ip)
+{
+	const struct pg_arg args[] = { pg_id(tenant.id), pg_id(event_id), pg_text(ip) };
+
+	return ip == NULL ? err_ok() : pg_push(pg, &keep_ip, args, 3);
+}
+
 struct err store_take_due(
 	struct pg *pg, struct arena *arena, struct store_due *ret_due, size_t *ret_count)
 {
@@ -269,7 +281,8 @@ struct err store_known(struct pg *pg, struct arena *arena, const struct store_du
 	return err_ok();
 }
 
-struct err store_expire_keys(struct pg *pg)
+struct err store_forget_old(struct pg *pg)
 {
-	return pg_push(pg, &expire_keys, NULL, 0);
+	TRY(pg_push(pg, &expire_keys, NULL, 0));
+	return pg_push(pg, &expire_ips, NULL, 0);
 }

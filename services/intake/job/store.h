@@ -65,6 +65,11 @@ struct err store_hasten_purge(struct pg *pg, const struct store_job *job) ERR_MU
 struct err store_deliver(struct pg *pg, struct arena *arena, const struct store_job *job,
 	const char *api_key_hash, bool *ret_first) ERR_MUST_USE;
 
+/* Where the request behind an audit entry came from, for six months, apart from the trail. Queued.
+ */
+struct err store_keep_ip(struct pg *pg, struct tenant tenant, struct id event_id, const char *ip)
+	ERR_MUST_USE;
+
 /* --- the purger (role esteira_frame_intake, all tenants) --- */
 
 struct store_due {
@@ -86,7 +91,7 @@ struct err store_postpone(struct pg *pg, const struct store_due *due, int64_t de
 struct err store_known(struct pg *pg, struct arena *arena, const struct store_due *jobs,
 	size_t count, bool *ret_known) ERR_MUST_USE;
 
-/* Idempotency keys older than 14 days go. Queued. */
-struct err store_expire_keys(struct pg *pg) ERR_MUST_USE;
+/* Idempotency keys older than 14 days and addresses older than six months go. Queued. */
+struct err store_forget_old(struct pg *pg) ERR_MUST_USE;
 
 #endif

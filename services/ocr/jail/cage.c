@@ -142,7 +142,7 @@ static bool enter_limits(enum cage_kind kind, const struct cage_limits *limits)
 {
 	static const __rlimit_resource_t nothing[] = { RLIMIT_FSIZE, RLIMIT_NPROC, RLIMIT_MEMLOCK,
 		RLIMIT_MSGQUEUE };
-	bool shadowed = kind == CAGE_RECOGNISER && (__asan_init != NULL || __tsan_init != NULL);
+	bool shadowed = __asan_init != NULL || __tsan_init != NULL;
 	uint64_t files = kind == CAGE_READER ? 32 : 3;
 
 	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)

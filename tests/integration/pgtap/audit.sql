@@ -49,14 +49,5 @@ SELECT throws_ok($$ INSERT INTO audit.audit_logs (tenant_id, event_id, job_id, a
 		occurred_at) VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'FORGED', '', now()) $$,
 	'23514', NULL, 'no other action exists');
 
-INSERT INTO audit.ip_addresses (tenant_id, event_id, ip, created_at)
-SELECT gen_random_uuid(), gen_random_uuid(), '192.0.2.1', now() - age * interval '1 month'
-	FROM generate_series(0, 8, 4) age;
-SET LOCAL ROLE esteira_frame_audit;
-SELECT is(audit.ip_expire(), 1::bigint, 'ip_expire deletes what is older than six months');
-SELECT is(audit.ip_expire(), 0::bigint, 'and nothing twice');
-RESET ROLE;
-SELECT is((SELECT count(*) FROM audit.ip_addresses), 2::bigint, 'younger addresses stay');
-
 SELECT * FROM finish();
 ROLLBACK;

@@ -59,9 +59,9 @@ SELECT results_eq(
 	$$ SELECT DISTINCT t.home || '.' || t.name, p.role::regrole::text FROM our_table t
 		JOIN our_policy p ON p.tbl = t.oid AND p.permissive
 		WHERE t.keyed AND NOT t.frame AND p.role NOT IN (SELECT oid FROM service) ORDER BY 1, 2 $$,
-	$$ VALUES ('audit.ip_addresses', 'esteira_owner'),
-		('intake.api_keys', 'esteira_lookup'),
+	$$ VALUES ('intake.api_keys', 'esteira_lookup'),
 		('intake.idempotency', 'esteira_frame_intake'),
+		('intake.ip_addresses', 'esteira_owner'),
 		('intake.jobs', 'esteira_frame_intake'),
 		('intake.tenants', 'esteira_frame_intake'),
 		('intake.tenants', 'esteira_lookup') $$,

@@ -30,19 +30,20 @@ SELECT results_eq(
 		WHERE t.frame IS NOT TRUE AND g.col IS NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 $$,
 	$$ VALUES
 		('audit', 'audit_logs', 'esteira_audit', 'INSERT,SELECT'),
-		('audit', 'ip_addresses', 'esteira_audit', 'INSERT,SELECT'),
 		('audit', 'operations', 'esteira_audit', 'INSERT,SELECT'),
 		('audit', 'v1_entries', 'esteira_intake', 'SELECT'),
 		('intake', 'api_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'deliveries', 'esteira_intake', 'INSERT,SELECT'),
 		('intake', 'idempotency', 'esteira_frame_intake', 'DELETE,SELECT'),
 		('intake', 'idempotency', 'esteira_intake', 'INSERT,SELECT'),
+		('intake', 'ip_addresses', 'esteira_intake', 'INSERT,SELECT'),
 		('intake', 'jobs', 'esteira_frame_intake', 'SELECT,UPDATE'),
 		('intake', 'jobs', 'esteira_intake', 'INSERT,SELECT,UPDATE'),
 		('intake', 'tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_frame_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_open_jobs', 'esteira_ocr', 'SELECT'),
+		('intake', 'v1_tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT') $$,
 	'the services'' own tables and the views across schemas');
 
@@ -86,9 +87,9 @@ SELECT results_eq(
 		GROUP BY 1 ORDER BY 1 $$,
 	$$ VALUES
 		('audit.inbox_maintain()', 'esteira_audit esteira_frame_audit'),
-		('audit.ip_expire()', 'esteira_audit esteira_frame_audit'),
 		('audit.role_is_safe()', 'esteira_audit esteira_frame_audit'),
 		('intake.inbox_maintain()', 'esteira_frame_intake esteira_intake'),
+		('intake.ip_expire()', 'esteira_frame_intake esteira_intake'),
 		('intake.key_lookup(bytea)', 'esteira_intake'),
 		('intake.role_is_safe()', 'esteira_frame_intake esteira_intake'),
 		('ocr.inbox_maintain()', 'esteira_frame_ocr esteira_ocr'),

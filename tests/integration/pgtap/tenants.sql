@@ -21,7 +21,7 @@ INSERT INTO audit.audit_logs (tenant_id, event_id, job_id, action, document_hash
 	SELECT tenant_id, tenant_id, tenant_id, 'RECEIVED', '', now() FROM intake.tenants;
 INSERT INTO audit.operations (tenant_id, event_id, actor, action, occurred_at)
 	SELECT tenant_id, tenant_id, 'test', 'test', now() FROM intake.tenants;
-INSERT INTO audit.ip_addresses (tenant_id, event_id, ip)
+INSERT INTO intake.ip_addresses (tenant_id, event_id, ip)
 	SELECT tenant_id, tenant_id, '192.0.2.1' FROM intake.tenants;
 
 CREATE FUNCTION a() RETURNS uuid LANGUAGE sql IMMUTABLE
@@ -172,6 +172,15 @@ SELECT results_eq($$ SELECT * FROM intake.key_lookup(sha256('tenant-a')) $$,
 SELECT alike(try_as(role, '', 'SELECT FROM intake.key_lookup(''\x00'')'),
 	'permission denied%', role || ' may not look keys up')
 	FROM unnest(ARRAY['esteira_ocr', 'esteira_audit', 'esteira_frame_intake', 'esteira_operator']) role;
+
+INSERT INTO intake.ip_addresses (tenant_id, event_id, ip, created_at)
+SELECT gen_random_uuid(), gen_random_uuid(), '192.0.2.1', now() - age * interval '1 month'
+	FROM generate_series(0, 8, 4) age;
+SET LOCAL ROLE esteira_frame_intake;
+SELECT is(intake.ip_expire(), 1::bigint, 'ip_expire deletes what is older than six months');
+SELECT is(intake.ip_expire(), 0::bigint, 'and nothing twice');
+RESET ROLE;
+SELECT is((SELECT count(*) FROM intake.ip_addresses), 4::bigint, 'younger addresses stay');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -274,9 +274,9 @@ START_TEST(negotiates)
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
-		ck_assert_int_eq(metrics_format_of(str_of(rows[i].accept)), rows[i].format);
-	ck_assert_ptr_nonnull(strstr(metrics_content_type(METRICS_TEXT), "version=0.0.4"));
-	ck_assert_ptr_nonnull(strstr(metrics_content_type(METRICS_OPENMETRICS), "1.0.0"));
+		ck_assert_int_eq(metrics_write_format(str_of(rows[i].accept)), rows[i].format);
+	ck_assert_ptr_nonnull(strstr(metrics_write_type(METRICS_TEXT), "version=0.0.4"));
+	ck_assert_ptr_nonnull(strstr(metrics_write_type(METRICS_OPENMETRICS), "1.0.0"));
 }
 END_TEST
 

@@ -1,0 +1,243 @@
+#include "api/api.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/cursor.h"
+#include "api/jobs.h"
+#include "api/openapi.h"
+#include "api/pressure.h"
+#include "api/result.h"
+#include "api/sse.h"
+#include "api/status.h"
+#include "api/trail.h"
+#include "api/upload.h"
+#include "base/log.h"
+#include "frame/metrics.h"
+#include "frame/pool.h"
+#include "frame/service.h"
+#include "intake.h"
+#include "port/digest.h"
+#include "port/loop.h"
+#include "port/seal.h"
+#include "port/seal_key.h"
+#include "port/web.h"
+
+enum {
+	WATCH_ARENA_BYTES = 4 << 20,
+	WATCH_QUEUE_MAX = 16,
+	DRAIN_MS = 50000,
+	SCRATCH_MAX_BYTES = SEAL_CHUNK_BYTES + 1024,
+};
+
+/* What is served. A row with an extra asks for a key with that route's scope. */
+static const struct web_route routes[] = {
+	{ "POST", "/v1/extract", upload_handle, WEB_BODY_STREAM, 0, &upload_route },
+	{ "GET", "/v1/jobs", call_handle, WEB_BODY_NONE, 0, &jobs_list },
+	{ "GET", "/v1/jobs/{id}", call_handle, WEB_BODY_NONE, 0, &jobs_get },
+	{ "DELETE", "/v1/jobs/{id}", call_handle, WEB_BODY_NONE, 0, &jobs_delete },
+	{ "GET", "/v1/jobs/{id}/events", call_handle, WEB_BODY_NONE, 0, &sse_get },
+	{ "GET", "/v1/jobs/{id}/result", call_handle, WEB_BODY_NONE, 0, &result_get },
+	{ "GET", "/v1/audit", call_handle, WEB_BODY_NONE, 0, &trail_get },
+	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, NULL },
+	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, NULL },
+	{ "GET", "/docs", openapi_docs, WEB_BODY_NONE, 0, NULL },
+	{ NULL, NULL, NULL, WEB_BODY_NONE, 0, NULL },
+};
+
+/* --- every answer --- */
+
+static void on_answered(
+	const struct web_exchange *exchange, int status, int64_t duration_us, void *arg)
+{
+	const struct api *api = arg;
+	const struct web_route *route = web_route_of(exchange);
+	const struct api_note *note = web_user(exchange);
+	const char *pattern = route == NULL ? "none" : route->pattern;
+	char status_text[12], method[12];
+	const struct str sent = web_method(exchange), id = web_request_id(exchange);
+
+	snprintf(status_text, sizeof status_text, "%d", status);
+	snprintf(method, sizeof method, "%.*s", (int)sent.len, sent.ptr == NULL ? "" : sent.ptr);
+	const char *const labels[] = { pattern, status_text };
+	metrics_add(api->metrics.requests, labels, 1);
+	metrics_observe(api->metrics.seconds, labels, (double)duration_us / 1e6);
+	LOG(LOG_INFO, "http.request", LOG_TEXT("method", method), LOG_TEXT("route", pattern),
+		LOG_INT("status", status), LOG_INT("duration_us", duration_us),
+		LOG_TEXT("tenant", note == NULL ? "" : note->tenant),
+		LOG_TEXT("request_id", id.ptr),
+		LOG_TEXT("trace_id", note == NULL ? "" : note->trace_id));
+}
+
+static void register_metrics(struct api *api)
+{
+	static const struct metrics_spec specs[] = {
+		{ METRICS_COUNTER, "esteira_http_requests_total", "Answered requests.",
+			{ "route", "status" }, NULL, 0 },
+		{ METRICS_HISTOGRAM, "esteira_http_request_seconds",
+			"From a request's headers to the end of its answer.", { "route" }, NULL,
+			0 },
+		{ METRICS_GAUGE, "esteira_uploads_running", "Documents on their way in.",
+			{ NULL }, NULL, 0 },
+		{ METRICS_COUNTER, "esteira_upload_bytes_total", "Bytes of request bodies taken.",
+			{ NULL }, NULL, 0 },
+		{ METRICS_GAUGE, "esteira_event_streams", "Open event streams.", { NULL }, NULL,
+			0 },
+		{ METRICS_COUNTER, "esteira_results_lost_total",
+			"Results that were asked for in time and were not there.", { NULL }, NULL,
+			0 },
+	};
+	struct metrics *metrics = service_metrics(api->intake->service);
+
+	api->metrics = (struct api_metrics){
+		.requests = metrics_register(metrics, &specs[0]),
+		.seconds = metrics_register(metrics, &specs[1]),
+		.uploads = metrics_register(metrics, &specs[2]),
+		.upload_bytes = metrics_register(metrics, &specs[3]),
+		.streams = metrics_register(metrics, &specs[4]),
+		.results_lost = metrics_register(metrics, &specs[5]),
+	};
+}
+
+/* --- jobs under way --- */
+
+static void tell_drained(struct api *api)
+{
+	void (*drained)(void *arg) = api->end.drained;
+
+	if (drained == NULL || api->web != NULL || api->end.jobs > 0)
+		return;
+	api->end.drained = NULL;
+	drained(api->end.arg);
+}
+
+struct err api_submit(struct api *api, struct pool_job *job)
+{
+	if (api->end.stopping)
+		return err_retry(ERR_CODE_SHUTTING_DOWN, "");
+	TRY(pool_submit(api->intake->pool, job));
+	api->end.jobs++;
+	return err_ok();
+}
+
+void api_job_done(struct api *api)
+{
+	api->end.jobs--;
+	tell_drained(api);
+}
+
+/* --- opening and closing --- */
+
+static struct err open_pools(struct api *api)
+{
+	struct pool_conf conf = { .loop = api->loop,
+		.pg = service_frame_pg(api->intake->service),
+		.threads = 1,
+		.arena_bytes = WATCH_ARENA_BYTES,
+		.queue_max = WATCH_QUEUE_MAX };
+
+	TRY(pool_open(&conf, &api->watch));
+	return pool_open(&conf, &api->probe);
+}
+
+static struct err open_parts(struct api *api)
+{
+	const struct seal_key *master = api->intake->master;
+	const struct web_conf web = { .loop = api->loop,
+		.address = api->intake->conf->http_listen,
+		.routes = routes,
+		.limits = web_limits_default(),
+		.arg = api,
+		.on_done = on_answered };
+
+	digest_hkdf((struct str){ (const char *)master->bytes, sizeof master->bytes }, STR(""),
+		STR("esteira/1|cursor"), api->cursor_key, sizeof api->cursor_key);
+	register_metrics(api);
+	TRY(open_pools(api));
+	TRY(pressure_open(api, &api->pressure));
+	TRY(status_open(api, &api->status));
+	TRY(sse_open(api, &api->streams));
+	return web_open(&web, &api->web);
+}
+
+struct err api_open(struct intake *intake, struct api **ret_api)
+{
+	struct api *api = calloc(1, sizeof *api);
+
+	if (api == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	api->intake = intake;
+	api->loop = service_loop(intake->service);
+	api->scratch = BUF(SCRATCH_MAX_BYTES);
+	*ret_api = api; /* also after a failure: api_stop and api_close end what was opened */
+	return open_parts(api);
+}
+
+static void on_web_closed(void *arg)
+{
+	struct api *api = arg;
+
+	api->web = NULL;
+	tell_drained(api);
+}
+
+void api_drain(struct api *api, void (*done)(void *arg), void *arg)
+{
+	api->end.drained = done;
+	api->end.arg = arg;
+	sse_stop(api->streams);
+	web_close(api->web, DRAIN_MS, on_web_closed, api);
+}
+
+static void stop_parts(struct api *api)
+{
+	api->end.stopping = true;
+	sse_stop(api->streams);
+	pressure_stop(api->pressure);
+	status_stop(api->status);
+}
+
+struct stop {
+	struct api *api;
+	sem_t stopped;
+};
+
+static void on_stop(void *arg)
+{
+	struct stop *stop = arg;
+
+	stop_parts(stop->api);
+	sem_post(&stop->stopped);
+}
+
+void api_stop(struct api *api)
+{
+	struct stop stop = { .api = api };
+
+	if (api == NULL)
+		return;
+	sem_init(&stop.stopped, 0, 0);
+	if (loop_post(api->loop, on_stop, &stop))
+		sem_wait(&stop.stopped);
+	sem_destroy(&stop.stopped);
+	pool_close(api->watch);
+	pool_close(api->probe);
+	api->watch = NULL;
+	api->probe = NULL;
+}
+
+void api_close(struct api *api)
+{
+	if (api == NULL)
+		return;
+	stop_parts(api);
+	if (api->web != NULL) /* not drained: what is open is dropped as the loop closes */
+		web_close(api->web, 0, on_web_closed, api);
+	sse_close(api->streams);
+	status_close(api->status);
+	pressure_free(api->pressure);
+	buf_done(&api->scratch);
+	digest_wipe(api->cursor_key, sizeof api->cursor_key);
+	free(api);
+}

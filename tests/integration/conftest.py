@@ -1,0 +1,34 @@
+"""One set of servers and services for most of the run; what is to be judged last comes last."""
+import pytest
+
+import rig
+import slow
+
+# Order of files. What waits for minutes begins first and is asked for last; leaks looks at what
+# all others left behind, and the contract at every answer anybody got.
+ORDER = ("test_migrations", "test_slow", "test_belt", "test_auth", "test_http", "test_kill",
+         "test_outage", "test_leaks", "test_contract_http")
+
+
+def pytest_collection_modifyitems(items):
+    """Stable: within a file the order is the file's."""
+    def place(item):
+        name = item.module.__name__
+        return ORDER.index(name) if name in ORDER else -1
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", name="samples")
+def make_samples():
+    """var/samples is up to date."""
+    rig.make_samples()
+
+
+@pytest.fixture(scope="session", name="plant")
+def make_plant(samples):  # pylint: disable=unused-argument
+    """The rig that most tests share: two tenants, two intakes, one ocr, one audit."""
+    # bomb-cpu burns its whole allowance; no honest sample page takes a third of this one
+    with rig.temporary(("alfa", "beta"), ocr_env={"ESTEIRA_OCR_CPU_S": "12"}) as plant:
+        plant.start("intake", 2)
+        plant.slow = slow.Clients(plant.services["intake-1"].url, plant.keys["alfa"])
+        yield plant

@@ -1,0 +1,153 @@
+"""The suite under test on real servers, and what a test may look at behind its back."""
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import confluent_kafka
+
+import belt
+
+from stack import TOPIC_PREFIX, Stack  # belt.py put docker/local on the path
+
+GROUP_FAST = {"ESTEIRA_KAFKA_SESSION_MS": "6000"}  # a killed member is forgotten in 6 s, not 45
+TOPICS = ("intake.events", "ocr.jobs", "ocr.events", "audit.trail")
+LONG_S = 86400  # so long that neither the deadline nor back-pressure matters
+
+
+class Rig:
+    """A stack with its services and its two tenants."""
+
+    def __init__(self, stack):
+        self.stack, self.keys, self.services = stack, {}, {}
+
+    def tenant(self, slug, deadline_s=LONG_S):
+        """A tenant with a key for all scopes; answers the key."""
+        self.stack.estctl("tenant", "create", slug, "--name", slug.title(), "--deadline",
+                          str(deadline_s))
+        self.keys[slug] = self.stack.key(slug)
+        return self.keys[slug]
+
+    def start(self, name, instance=1, **env):
+        """A service that is ready."""
+        service = self.stack.start_service(name, instance, {**GROUP_FAST, **env})
+        self.services[f"{name}-{instance}"] = service
+        return service
+
+    def client(self, slug="alfa", instance=1):
+        """A client of that tenant at that intake."""
+        return belt.Client(self.services[f"intake-{instance}"].url, self.keys[slug])
+
+    def tenant_id(self, slug):
+        """The internal id, which only the inside knows."""
+        return self.stack.psql(f"SELECT tenant_id FROM intake.tenants WHERE slug = '{slug}'").strip()
+
+    def count(self, sql):
+        """The one number a query answers."""
+        return int(self.stack.psql(sql).strip())
+
+    def no_objects(self, timeout_s=20.0):
+        """Wait for the bucket to be empty."""
+        left = []
+
+        def look():
+            left[:] = self.stack.s3_list()
+            return not left
+        belt.wait_for(lambda: f"an empty bucket: {left}", look, timeout_s, 0.1)
+
+    def records(self, topics=TOPICS):
+        """Every record of these topics so far, as (topic, confluent_kafka.Message)."""
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.stack.kafka_bootstrap, "group.id": "test-reader",
+            "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0})
+        with contextlib.closing(consumer):
+            places = []
+            for topic in topics:
+                known = consumer.list_topics(TOPIC_PREFIX + topic, timeout=10)
+                for number in known.topics[TOPIC_PREFIX + topic].partitions:
+                    places.append(confluent_kafka.TopicPartition(TOPIC_PREFIX + topic, number, 0))
+            consumer.assign(places)
+            found, open_ends = [], len(places)
+            while open_ends:
+                message = consumer.poll(30)
+                assert message is not None, f"{open_ends} partitions gave no end"
+                if message.error() is None:
+                    found.append((message.topic().removeprefix(TOPIC_PREFIX), message))
+                else:
+                    eof = confluent_kafka.KafkaError._PARTITION_EOF  # pylint: disable=W0212
+                    assert message.error().code() == eof, message.error()
+                    open_ends -= 1
+            return found
+
+    def redis(self):
+        """A connection to Redis."""
+        return Redis(self.stack.ports["redis"])
+
+
+class Redis:
+    """As much of RESP2 as the tests need; answers are bytes, int, None or lists of them."""
+
+    def __init__(self, port):
+        self.sock = socket.create_connection(("127.0.0.1", port), 10)
+        self.file = self.sock.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.sock.close()
+
+    def __call__(self, *words):
+        raw = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        self.sock.sendall(b"*%d\r\n" % len(raw) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(word), word) for word in raw))
+        return self._read()
+
+    def _read(self):
+        line = self.file.readline()[:-2]
+        kind, rest = line[:1], line[1:]
+        if kind == b"-":
+            raise OSError(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"+":
+            return rest
+        if int(rest) < 0:
+            return None
+        if kind == b"*":
+            return [self._read() for _ in range(int(rest))]
+        return self.file.read(int(rest) + 2)[:-2]
+
+
+def header(message, name):
+    """A header of a Kafka record as text, or None."""
+    found = [value.decode() for key, value in message.headers() or [] if key == name]
+    return found[0] if found else None
+
+
+def payloads(records, type_name):
+    """The parsed values of all records of one event type."""
+    return [json.loads(message.value()) for _, message in records
+            if header(message, "ce_type") == type_name]
+
+
+def make_samples():
+    """Up to date in var/samples; at once when they are."""
+    subprocess.run([sys.executable, os.path.join(belt.ROOT, "tests/samples/make.py"), belt.SAMPLES],
+                   check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def temporary(tenants=("alfa",), services=("audit", "ocr", "intake"), ocr_env=None, intake_env=None):
+    """A rig of its own with these tenants (name or (name, deadline)) and services."""
+    env = {"ocr": ocr_env or {}, "intake": intake_env or {}, "audit": {}}
+    with Stack.temporary() as stack:
+        rig = Rig(stack)
+        for tenant in tenants:
+            rig.tenant(*((tenant,) if isinstance(tenant, str) else tenant))
+        for name in services:
+            rig.start(name, **env[name])
+        yield rig

@@ -1,0 +1,143 @@
+"""API keys: every wrong one gets the same answer for the same work; scopes open what they name."""
+import collections
+import re
+import uuid
+
+import pytest
+
+import belt
+
+JOB = uuid.uuid4()
+ROUTES = {
+    ("POST", "/v1/extract"): "extract",
+    ("GET", "/v1/jobs"): "status",
+    ("GET", f"/v1/jobs/{JOB}"): "status",
+    ("GET", f"/v1/jobs/{JOB}/events"): "status",
+    ("GET", f"/v1/jobs/{JOB}/result"): "status",
+    ("DELETE", f"/v1/jobs/{JOB}"): "extract",
+    ("GET", f"/v1/audit?job_id={JOB}"): "audit",
+}
+GOOD_STATUS = {"POST": 202, "GET": 404, "DELETE": 404}
+PAGE = belt.tiny_pdf("Uma folha com chave")
+ROUNDS = 5
+
+
+def ask(url, key, method, path):
+    """A request that would be good with the right key."""
+    body = PAGE if method == "POST" else None
+    kind = {"Content-Type": belt.PDF} if body else {}
+    return belt.Client(url, key).call(method, path, None, body, kind)
+
+
+@pytest.fixture(scope="module", name="wrong")
+def make_wrong(plant):
+    """Every kind of wrong key."""
+    stack = plant.stack
+    revoked, expired = stack.key("beta"), stack.key("beta")
+    for column, key in (("revoked_at", revoked), ("expires_at", expired)):
+        stack.psql(f"UPDATE intake.api_keys SET {column} = now() - interval '1 s' "
+                   f"WHERE key_id = '{key[3:11]}'")
+    plant.tenant("suspensa")
+    stack.psql("UPDATE intake.tenants SET state = 'suspended' WHERE slug = 'suspensa'")
+    good = plant.keys["alfa"]
+    return {
+        "missing": None, "empty": "", "malformed": "x", "too long": "uk_" + "a" * 5000,
+        "no key at all": "Bearer abc", "unknown": "uk_00000000_" + "A" * 43,
+        "good id, wrong secret": good[:12] + "A" * 43, "upper case id": good.upper(),
+        "one letter less": good[:-1], "one letter more": good + "A",
+        "revoked": revoked, "expired": expired, "suspended": plant.keys["suspensa"],
+    }
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_wrong_keys_get_the_same_words(plant, wrong, route):
+    url, answers = plant.client().url, collections.defaultdict(list)
+    for what, key in wrong.items():
+        answer = ask(url, key, *route)
+        assert answer.status == 401, (what, answer)
+        answer.problem("unauthenticated")
+        fields = tuple((name, value) for name, value in answer.headers
+                       if name.lower() not in ("date", "x-request-id"))
+        answers[fields, answer.body].append(what)
+    assert len(answers) == 1, answers
+
+
+class Statements:
+    """What the role esteira_intake asked of Postgres, from the server's own log."""
+
+    def __init__(self, stack):
+        self.stack, self.path = stack, stack.path("log/postgres.log")
+
+    def __enter__(self):
+        for name, value in (("log_statement", "'all'"), ("log_line_prefix", "'%u|'")):
+            self.stack.psql(f"ALTER SYSTEM SET {name} = {value}")
+        self.stack.psql("SELECT pg_reload_conf()")
+        belt.wait_for("the log to say so", lambda: "log_statement" in self.stack.psql(
+            "SELECT 'log_statement' WHERE current_setting('log_statement') = 'all'"))
+        return self
+
+    def __exit__(self, *_):
+        self.stack.psql("ALTER SYSTEM RESET ALL")
+        self.stack.psql("SELECT pg_reload_conf()")
+
+    def during(self, work):
+        """-> how often each statement was asked for while work() ran."""
+        with open(self.path, "rb") as f:
+            f.seek(0, 2)
+            work()
+            text = f.read().decode("utf-8", "replace")
+        found = re.findall(r"^esteira_intake\|LOG:  (?:statement|execute \S+): (.*)$", text, re.M)
+        return collections.Counter(found)
+
+
+def test_wrong_keys_cost_the_same_queries(plant, wrong):
+    """One code path: a key that does not exist is looked up like one that does."""
+    url = plant.client().url
+    with Statements(plant.stack) as log:
+        for route in (("GET", "/v1/jobs"), ("POST", "/v1/extract")):
+            costs = {}
+            for what, key in wrong.items():
+                seen = log.during(lambda k=key, r=route: [ask(url, k, *r) for _ in range(ROUNDS)])
+                lookups = [text for text in seen if "key_lookup" in text]
+                assert len(lookups) == 1 and seen[lookups[0]] == ROUNDS, (what, seen)
+                costs[what] = tuple(sorted((text, times) for text, times in seen.items()
+                                           if times >= ROUNDS))
+            assert len(set(costs.values())) == 1, costs
+        good = log.during(lambda: ask(url, plant.keys["alfa"], "GET", "/v1/jobs"))
+        assert [times for text, times in good.items() if "key_lookup" in text] == [1]
+
+
+@pytest.mark.parametrize("scope", ["extract", "status", "audit", "webhooks"])
+def test_a_scope_opens_its_routes_only(plant, scope):
+    client = belt.Client(plant.client().url, plant.stack.key("beta", scope))
+    for (method, path), needed in ROUTES.items():
+        answer = ask(client.url, client.key, method, path)
+        if needed != scope:
+            assert answer.status == 403, (path, answer)
+            answer.problem("forbidden")
+        elif path.startswith(("/v1/audit", "/v1/jobs?")) or path == "/v1/jobs":
+            assert answer.status == 200, (path, answer)
+        else:
+            assert answer.status == GOOD_STATUS[method], (path, answer)
+
+
+def test_open_routes_need_no_key(plant):
+    for path in ("/v1/health", "/v1/openapi.json", "/docs"):
+        for key in (None, "nonsense"):
+            belt.Client(plant.client().url, key).call("GET", path, 200)
+
+
+def test_revoked_key_ends_at_once(plant):
+    key = plant.stack.key("beta")
+    client = belt.Client(plant.client().url, key)
+    client.get("/v1/jobs")
+    plant.stack.estctl("key", "revoke", "--tenant", "beta", key[3:11])
+    client.get("/v1/jobs", 401)
+
+
+def test_suspended_tenant_comes_back(plant):
+    client = belt.Client(plant.client().url, plant.tenant("pausada"))
+    plant.stack.estctl("tenant", "suspend", "pausada")
+    client.get("/v1/jobs", 401)
+    plant.stack.estctl("tenant", "activate", "pausada")
+    client.get("/v1/jobs")

@@ -1,0 +1,279 @@
+#include "frame/conf.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+struct settings {
+	const char *name, *secret, *mode;
+	int64_t size;
+};
+
+static const struct conf_item items[] = {
+	{ "ESTEIRA_TEST_NAME", CONF_TEXT, offsetof(struct settings, name), "somebody", 0, 0, NULL,
+		"Who." },
+	{ "ESTEIRA_TEST_SECRET", CONF_SECRET, offsetof(struct settings, secret), "", 0, 0, NULL,
+		"A secret." },
+	{ "ESTEIRA_TEST_MODE", CONF_CHOICE, offsetof(struct settings, mode), "require", 0, 0,
+		"require|best-effort", "How." },
+	{ "ESTEIRA_TEST_SIZE", CONF_INT, offsetof(struct settings, size), "12", 1, 1000, NULL,
+		"Size, bytes." },
+	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
+};
+
+static const struct conf_item needed[] = {
+	{ "ESTEIRA_TEST_NAME", CONF_TEXT, offsetof(struct settings, name), NULL, 0, 0, NULL,
+		"Who." },
+	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
+};
+
+/* Each test runs in a process of its own, so the environment is its own too. */
+static struct err read_with(
+	const char *name, const char *value, struct arena *arena, struct settings *ret_settings)
+{
+	if (value != NULL)
+		setenv(name, value, 1);
+	struct err e = conf_read(items, arena, ret_settings);
+	unsetenv(name);
+	return e;
+}
+
+START_TEST(takes_defaults)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct settings s;
+
+	ck_assert_int_eq(read_with("ESTEIRA_TEST_NAME", NULL, arena, &s).kind, ERR_OK);
+	ck_assert_str_eq(s.name, "somebody");
+	ck_assert_str_eq(s.secret, "");
+	ck_assert_str_eq(s.mode, "require");
+	ck_assert_int_eq(s.size, 12);
+	ck_assert_int_eq(read_with("ESTEIRA_TEST_NAME", "", arena, &s).kind, ERR_OK);
+	ck_assert_str_eq(s.name, "somebody");
+	arena_free(arena);
+}
+END_TEST
+
+START_TEST(takes_values)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct settings s;
+
+	setenv("ESTEIRA_TEST_SECRET", "s3", 1);
+	setenv("ESTEIRA_TEST_MODE", "best-effort", 1);
+	setenv("ESTEIRA_TEST_SIZE", "1000", 1);
+	ck_assert_int_eq(read_with("ESTEIRA_TEST_NAME", " x y ", arena, &s).kind, ERR_OK);
+	setenv("ESTEIRA_TEST_SECRET", "another", 1); /* what was read is a copy */
+	ck_assert_str_eq(s.name, " x y ");
+	ck_assert_str_eq(s.secret, "s3");
+	ck_assert_str_eq(s.mode, "best-effort");
+	ck_assert_int_eq(s.size, 1000);
+	arena_free(arena);
+}
+END_TEST
+
+START_TEST(refuses)
+{
+	static const char *const rows[][2] = {
+		{ "ESTEIRA_TEST_SIZE", "0" },
+		{ "ESTEIRA_TEST_SIZE", "1001" },
+		{ "ESTEIRA_TEST_SIZE", "-1" },
+		{ "ESTEIRA_TEST_SIZE", "+1" },
+		{ "ESTEIRA_TEST_SIZE", "1 " },
+		{ "ESTEIRA_TEST_SIZE", "1k" },
+		{ "ESTEIRA_TEST_SIZE", "0x10" },
+		{ "ESTEIRA_TEST_SIZE", "18446744073709551615" },
+		{ "ESTEIRA_TEST_SIZE", "99999999999999999999999" },
+		{ "ESTEIRA_TEST_MODE", "Require" },
+		{ "ESTEIRA_TEST_MODE", "best" },
+		{ "ESTEIRA_TEST_MODE", "require|best-effort" },
+		{ "ESTEIRA_TEST_MODE", "|" },
+		{ "ESTEIRA_TEST_SECRET_FILE", "/nonexistent/file" },
+		{ "ESTEIRA_TEST_SECRET_FILE", "/" },
+	};
+	struct arena *arena = arena_new(4 << 20);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct settings s;
+		struct err e = read_with(rows[i][0], rows[i][1], arena, &s);
+		ck_assert_msg(e.kind == ERR_FATAL && e.code == ERR_CODE_BAD_CONFIG, "row %zu", i);
+		ck_assert_msg(strncmp(e.msg, rows[i][0], 17) == 0, "row %zu: %s", i, e.msg);
+	}
+	arena_free(arena);
+}
+END_TEST
+
+START_TEST(insists_on_what_is_required)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct settings s;
+
+	struct err e = conf_read(needed, arena, &s);
+	ck_assert(e.kind == ERR_FATAL && e.code == ERR_CODE_BAD_CONFIG);
+	ck_assert_ptr_nonnull(strstr(e.msg, "ESTEIRA_TEST_NAME"));
+	setenv("ESTEIRA_TEST_NAME", "", 1);
+	ck_assert_int_eq(conf_read(needed, arena, &s).kind, ERR_FATAL);
+	setenv("ESTEIRA_TEST_NAME", "x", 1);
+	ck_assert_int_eq(conf_read(needed, arena, &s).kind, ERR_OK);
+	arena_free(arena);
+}
+END_TEST
+
+static struct err read_secret(
+	const char *content, size_t len, struct arena *arena, struct settings *ret_settings)
+{
+	char path[] = "/tmp/esteira-conf-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq((int)write(fd, content, len), (int)len);
+	close(fd);
+	struct err e = read_with("ESTEIRA_TEST_SECRET_FILE", path, arena, ret_settings);
+	unlink(path);
+	return e;
+}
+
+START_TEST(reads_a_secret_from_its_file)
+{
+	static const struct {
+		struct str content;
+		const char *secret; /* NULL: refused */
+	} rows[] = {
+		{ { "pass", 4 }, "pass" },
+		{ { "pass\n", 5 }, "pass" },
+		{ { "pass\r\n", 6 }, "pass" },
+		{ { " pass word \n", 12 }, " pass word " },
+		{ { "two\nlines\n", 10 }, "two\nlines" },
+		{ { "", 0 }, NULL },
+		{ { "\n", 1 }, NULL },
+		{ { "a\0b", 3 }, NULL },
+	};
+	struct arena *arena = arena_new(4 << 20);
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct settings s;
+		struct err e = read_secret(rows[i].content.ptr, rows[i].content.len, arena, &s);
+		ck_assert_msg((e.kind == ERR_OK) == (rows[i].secret != NULL), "row %zu", i);
+		if (e.kind == ERR_OK)
+			ck_assert_str_eq(s.secret, rows[i].secret);
+	}
+	arena_free(arena);
+}
+END_TEST
+
+START_TEST(a_secret_has_one_source)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct settings s;
+
+	setenv("ESTEIRA_TEST_SECRET", "s3", 1);
+	struct err e = read_secret("pass", 4, arena, &s);
+	ck_assert(e.kind == ERR_FATAL && e.code == ERR_CODE_BAD_CONFIG);
+	/* a file is no source of what is not a secret */
+	unsetenv("ESTEIRA_TEST_SECRET");
+	ck_assert_int_eq(
+		read_with("ESTEIRA_TEST_NAME_FILE", "/nonexistent/file", arena, &s).kind, ERR_OK);
+	ck_assert_str_eq(s.name, "somebody");
+	arena_free(arena);
+}
+END_TEST
+
+START_TEST(keeps_to_its_memory)
+{
+	struct arena *arena = arena_new(100);
+	struct settings s;
+
+	ck_assert_int_ne(
+		read_with("ESTEIRA_TEST_NAME", "a name of some length", arena, &s).kind, ERR_OK);
+	arena_free(arena);
+}
+END_TEST
+
+static char *printed(void (*print)(FILE *out))
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	print(out);
+	fclose(out);
+	return text;
+}
+
+static void print_values(FILE *out)
+{
+	const struct settings s = { "somebody", "s3", "require", 12 };
+
+	conf_print(items, &s, out);
+}
+
+static void print_no_secret(FILE *out)
+{
+	const struct settings s = { "somebody", "", "require", 12 };
+
+	conf_print(items, &s, out);
+}
+
+static void print_markdown(FILE *out)
+{
+	conf_markdown(items, out);
+	conf_markdown(needed, out);
+}
+
+static void print_help(FILE *out)
+{
+	conf_help(items, out);
+}
+
+START_TEST(prints)
+{
+	static const struct {
+		void (*print)(FILE *out);
+		const char *text;
+	} rows[] = {
+		{ print_values, "ESTEIRA_TEST_NAME=somebody\nESTEIRA_TEST_SECRET=(redacted)\n"
+				"ESTEIRA_TEST_MODE=require\nESTEIRA_TEST_SIZE=12\n" },
+		{ print_no_secret, "ESTEIRA_TEST_NAME=somebody\nESTEIRA_TEST_SECRET=\n"
+				   "ESTEIRA_TEST_MODE=require\nESTEIRA_TEST_SIZE=12\n" },
+		{ print_markdown, "| `ESTEIRA_TEST_NAME` | `somebody` | Who. |\n"
+				  "| `ESTEIRA_TEST_SECRET` or `_FILE` | `none` | A secret. |\n"
+				  "| `ESTEIRA_TEST_MODE` | `require` | How. |\n"
+				  "| `ESTEIRA_TEST_SIZE` | `12` | Size, bytes. |\n"
+				  "| `ESTEIRA_TEST_NAME` | `required` | Who. |\n" },
+		{ print_help, "  ESTEIRA_TEST_NAME (somebody)\n      Who.\n"
+			      "  ESTEIRA_TEST_SECRET[_FILE] (none)\n      A secret.\n"
+			      "  ESTEIRA_TEST_MODE (require)\n      How.\n"
+			      "  ESTEIRA_TEST_SIZE (12)\n      Size, bytes.\n" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = printed(rows[i].print);
+		ck_assert_str_eq(text, rows[i].text);
+		free(text);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("conf");
+	TCase *tcase = tcase_create("conf");
+
+	tcase_add_test(tcase, takes_defaults);
+	tcase_add_test(tcase, takes_values);
+	tcase_add_test(tcase, refuses);
+	tcase_add_test(tcase, insists_on_what_is_required);
+	tcase_add_test(tcase, reads_a_secret_from_its_file);
+	tcase_add_test(tcase, a_secret_has_one_source);
+	tcase_add_test(tcase, keeps_to_its_memory);
+	tcase_add_test(tcase, prints);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
