@@ -67,7 +67,7 @@ static bool is_choice(const char *choices, struct str word)
 
 static struct err read_item(const struct conf_item *item, struct arena *arena, void *base)
 {
-	const char *text;
+	const char *text = NULL;
 	uint64_t number = 0;
 	void *at = (char *)base + item->offset;
 

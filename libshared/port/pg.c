@@ -91,6 +91,13 @@ static struct err classify(struct pg *pg, const PGresult *result)
 	return err_fatal(ERR_CODE_INTERNAL, pg->message);
 }
 
+/* libpq would write them to stderr, which is for JSON lines. */
+static void drop_notice(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
 static struct err connect_now(struct pg *pg)
 {
 	char options[192];
@@ -108,6 +115,7 @@ static struct err connect_now(struct pg *pg)
 	if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK)
 		return away(pg);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
+	PQsetNoticeProcessor(pg->conn, drop_notice, NULL);
 	if (PQenterPipelineMode(pg->conn) != 1)
 		return away(pg);
 	return err_ok();
@@ -283,7 +291,8 @@ void pg_rollback(struct pg *pg)
 		return;
 	/* what is still queued may fail, that is why we are here */
 	struct err drained = pg_sync(pg);
-	if (drained.kind != ERR_OK && pg->conn == NULL)
+	if ((drained.kind != ERR_OK && pg->conn == NULL) ||
+		PQtransactionStatus(pg->conn) == PQTRANS_IDLE)
 		return;
 	struct err e = pg_push(pg, &rollback, NULL, 0);
 	if (e.kind == ERR_OK)

@@ -113,6 +113,16 @@ static struct err emit(const struct job *job, const struct codec_type *type, con
 	return outbox_emit(job->scope->outbox, &event);
 }
 
+/* Reading takes seconds; without a place for the result it would be for nothing. */
+static struct err check_store(const struct job *job)
+{
+	if (!redis_is_up(job->ocr->redis))
+		return err_retry(ERR_CODE_REDIS_AWAY, "no connection to Redis");
+	if (!job->ocr->store_is_safe)
+		return err_retry(ERR_CODE_REDIS_AWAY, "what Redis keeps is not checked yet");
+	return err_ok();
+}
+
 struct err handle_claimed(struct scope *scope, const void *payload)
 {
 	struct job *job;
@@ -125,6 +135,7 @@ struct err handle_claimed(struct scope *scope, const void *payload)
 		job->end = END_GONE;
 		return err_ok();
 	}
+	TRY(check_store(job));
 	job->deadline_ms = job->began_ms + job->open.remaining_ms;
 	TRY(load_key(job, scope->pg, 0, &job->newest));
 	const struct events_started started = { job->key.job_id };
@@ -311,16 +322,6 @@ static struct err keep(struct job *job, const struct document *document)
 	return store_result(job, &result);
 }
 
-/* Reading takes seconds; without a place for the result it would be for nothing. */
-static struct err check_store(const struct job *job)
-{
-	if (!redis_is_up(job->ocr->redis))
-		return err_retry(ERR_CODE_REDIS_AWAY, "no connection to Redis");
-	if (!job->ocr->store_is_safe)
-		return err_retry(ERR_CODE_REDIS_AWAY, "what Redis keeps is not checked yet");
-	return err_ok();
-}
-
 static struct err carry_out(struct job *job)
 {
 	SCOPED(close_fd) int fd = -1;
@@ -341,7 +342,6 @@ struct err handle_work(struct scope *scope, const void *payload)
 	(void)payload;
 	if (job->end != END_NONE)
 		return err_ok();
-	TRY(check_store(job));
 	report(job, HEALTH_REDIS, progress_started(&progress), from_us);
 	TRY(carry_out(job));
 	job->completed.processing_ms = clock_mono_ms() - job->began_ms;

@@ -10,7 +10,9 @@ import confluent_kafka
 
 import belt
 
-from stack import TOPIC_PREFIX, Stack  # belt.py put docker/local on the path
+import s3  # belt.py put docker/local on the path
+from servers import BUCKET
+from stack import TOPIC_PREFIX, Stack
 
 GROUP_FAST = {"ESTEIRA_KAFKA_SESSION_MS": "6000"}  # a killed member is forgotten in 6 s, not 45
 TOPICS = ("intake.events", "ocr.jobs", "ocr.events", "audit.trail")
@@ -56,6 +58,12 @@ class Rig:
             left[:] = self.stack.s3_list()
             return not left
         belt.wait_for(lambda: f"an empty bucket: {left}", look, timeout_s, 0.1)
+
+    def put_object(self, key, data):
+        """An object that no upload made."""
+        status, _, body = s3.request(self.stack.ports["s3"], self.stack.s3_keys, "PUT",
+                                     f"/{BUCKET}/{key}", body=data)
+        assert status == 200, body
 
     def records(self, topics=TOPICS):
         """Every record of these topics so far, as (topic, confluent_kafka.Message)."""

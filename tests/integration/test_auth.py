@@ -69,16 +69,17 @@ class Statements:
         self.stack, self.path = stack, stack.path("log/postgres.log")
 
     def __enter__(self):
-        for name, value in (("log_statement", "'all'"), ("log_line_prefix", "'%u|'")):
-            self.stack.psql(f"ALTER SYSTEM SET {name} = {value}")
-        self.stack.psql("SELECT pg_reload_conf()")
-        belt.wait_for("the log to say so", lambda: "log_statement" in self.stack.psql(
-            "SELECT 'log_statement' WHERE current_setting('log_statement') = 'all'"))
+        self._set("all")
         return self
 
     def __exit__(self, *_):
-        self.stack.psql("ALTER SYSTEM RESET ALL")
+        self._set("none")
+
+    def _set(self, value):
+        self.stack.psql(f"ALTER SYSTEM SET log_statement = {value}")
         self.stack.psql("SELECT pg_reload_conf()")
+        belt.wait_for("log_statement to change", lambda: self.stack.psql(
+            "SELECT current_setting('log_statement')").strip() == value)
 
     def during(self, work):
         """-> how often each statement was asked for while work() ran."""
@@ -86,7 +87,7 @@ class Statements:
             f.seek(0, 2)
             work()
             text = f.read().decode("utf-8", "replace")
-        found = re.findall(r"^esteira_intake\|LOG:  (?:statement|execute \S+): (.*)$", text, re.M)
+        found = re.findall(r"^.*\] esteira_intake LOG:  (?:statement|execute \S+): (.*)$", text, re.M)
         return collections.Counter(found)
 
 

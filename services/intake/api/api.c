@@ -78,8 +78,8 @@ static void register_metrics(struct api *api)
 		{ METRICS_HISTOGRAM, "esteira_http_request_seconds",
 			"From a request's headers to the end of its answer.", { "route" }, NULL,
 			0 },
-		{ METRICS_GAUGE, "esteira_uploads_running", "Documents on their way in.",
-			{ NULL }, NULL, 0 },
+		{ METRICS_GAUGE, "esteira_uploads_running", "Documents on their way in.", { NULL },
+			NULL, 0 },
 		{ METRICS_COUNTER, "esteira_upload_bytes_total", "Bytes of request bodies taken.",
 			{ NULL }, NULL, 0 },
 		{ METRICS_GAUGE, "esteira_event_streams", "Open event streams.", { NULL }, NULL,
@@ -186,6 +186,7 @@ void api_drain(struct api *api, void (*done)(void *arg), void *arg)
 {
 	api->end.drained = done;
 	api->end.arg = arg;
+	api->end.closing = true;
 	sse_stop(api->streams);
 	web_close(api->web, DRAIN_MS, on_web_closed, api);
 }
@@ -203,12 +204,26 @@ struct stop {
 	sem_t stopped;
 };
 
+static void on_stopped(void *arg)
+{
+	sem_post(&((struct stop *)arg)->stopped);
+}
+
+/* A drain that is under way is not waited for: it had its time. */
 static void on_stop(void *arg)
 {
 	struct stop *stop = arg;
+	struct api *api = stop->api;
 
-	stop_parts(stop->api);
-	sem_post(&stop->stopped);
+	stop_parts(api);
+	if (api->end.closing || api->web == NULL) {
+		on_stopped(stop);
+		return;
+	}
+	api->end.closing = true;
+	api->end.drained = on_stopped;
+	api->end.arg = stop;
+	web_close(api->web, 0, on_web_closed, api);
 }
 
 void api_stop(struct api *api)
@@ -232,8 +247,8 @@ void api_close(struct api *api)
 	if (api == NULL)
 		return;
 	stop_parts(api);
-	if (api->web != NULL) /* not drained: what is open is dropped as the loop closes */
-		web_close(api->web, 0, on_web_closed, api);
+	if (api->web != NULL)
+		return; /* requests still hold on to it; the process ends */
 	sse_close(api->streams);
 	status_close(api->status);
 	pressure_free(api->pressure);

@@ -1,7 +1,7 @@
 /*
- * The public REST API of intake: one web server, its route table, and the parts that answer. Handlers
- * are short: parse, a job on a pool thread for what blocks, the answer on the loop. An exchange that
- * was aborted meanwhile is never touched again.
+ * The public REST API of intake: one web server, its route table, and the parts that answer.
+ * Handlers are short: parse, a job on a pool thread for what blocks, the answer on the loop. An
+ * exchange that was aborted meanwhile is never touched again.
  */
 #ifndef ESTEIRA_INTAKE_API_API_H
 #define ESTEIRA_INTAKE_API_API_H
@@ -31,14 +31,16 @@ struct api_metrics {
 
 /* How the API ends: no new jobs once stopping; drained is called when nothing is under way. */
 struct api_end {
-	bool stopping;
+	bool closing;	/* the port */
+	bool stopping;	/* everything */
 	size_t jobs;	/* pool jobs under way */
 	size_t uploads; /* likewise */
 	void (*drained)(void *arg);
 	void *arg;
 };
 
-/* Shared by the files of this folder; on the loop's thread but for what is constant after api_open. */
+/* Shared by the files of this folder; on the loop's thread but for what is constant after api_open.
+ */
 struct api {
 	struct intake *intake;
 	struct loop *loop;
@@ -60,8 +62,8 @@ struct api_note {
 	char trace_id[33];
 };
 
-/* Opens the public port, on the loop's thread; *ret_api is set once, at the end. ERR_FATAL bad-config,
- * out-of-memory; failures of web_open. */
+/* Opens the public port, on the loop's thread. After a failure *ret_api may be set: api_stop and
+ * api_close end what was opened. ERR_FATAL bad-config, out-of-memory; failures of web_open. */
 struct err api_open(struct intake *intake, struct api **ret_api) ERR_MUST_USE;
 
 /* SIGTERM: stops listening, ends the event streams, lets the rest end (50 s); then done(arg). Loop
@@ -77,8 +79,8 @@ void api_close(struct api *api);
 
 /* --- for the files of this folder --- */
 
-/* Submits to intake->pool and counts it; api_job_done is called first thing in the job's done. ERR_RETRY
- * overloaded, shutting-down: done will not be called. Loop thread. */
+/* Submits to intake->pool and counts it; api_job_done is called first thing in the job's done.
+ * ERR_RETRY overloaded, shutting-down: done will not be called. Loop thread. */
 struct err api_submit(struct api *api, struct pool_job *job) ERR_MUST_USE;
 void api_job_done(struct api *api);
 

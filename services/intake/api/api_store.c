@@ -115,8 +115,8 @@ static struct err no_such_job(void)
 	return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
 }
 
-struct err api_store_job(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct jobs_view *ret_job)
+struct err api_store_job(struct pg *pg, struct arena *arena, struct tenant tenant, struct id job_id,
+	struct jobs_view *ret_job)
 {
 	const struct pg_arg args[] = { pg_id(tenant.id), pg_id(job_id) };
 	const struct pg_rows *rows;
@@ -128,8 +128,8 @@ struct err api_store_job(struct pg *pg, struct arena *arena, struct tenant tenan
 	return err_ok();
 }
 
-struct err api_store_has(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, bool *ret_has)
+struct err api_store_has(
+	struct pg *pg, struct arena *arena, struct tenant tenant, struct id job_id, bool *ret_has)
 {
 	const struct pg_arg args[] = { pg_id(tenant.id), pg_id(job_id) };
 	const struct pg_rows *rows;

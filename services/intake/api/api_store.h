@@ -1,6 +1,7 @@
 /*
- * What the API reads: the only SQL of this folder. Nothing is written here; what a request changes is
- * job/command's. Rows and texts live in the arena. Failures of every function: those of pg_query.
+ * What the API reads: the only SQL of this folder. Nothing is written here; what a request changes
+ * is job/command's. Rows and texts live in the arena. Failures of every function: those of
+ * pg_query.
  */
 #ifndef ESTEIRA_INTAKE_API_API_STORE_H
 #define ESTEIRA_INTAKE_API_API_STORE_H
@@ -26,12 +27,12 @@ struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *h
 struct err api_store_begin(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
 
 /* ERR_REJECT not-found. */
-struct err api_store_job(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct jobs_view *ret_job) ERR_MUST_USE;
+struct err api_store_job(struct pg *pg, struct arena *arena, struct tenant tenant, struct id job_id,
+	struct jobs_view *ret_job) ERR_MUST_USE;
 
 /* Whether there is such a job. */
-struct err api_store_has(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, bool *ret_has) ERR_MUST_USE;
+struct err api_store_has(struct pg *pg, struct arena *arena, struct tenant tenant, struct id job_id,
+	bool *ret_has) ERR_MUST_USE;
 
 struct api_store_page {
 	struct tenant tenant;
@@ -87,7 +88,8 @@ struct api_store_ended {
 struct err api_store_ended(struct pg *pg, struct arena *arena, const struct api_store_ref *refs,
 	size_t count, struct api_store_ended **ret_ended, size_t *ret_count) ERR_MUST_USE;
 
-/* Age in seconds of the oldest pending job (0 = none), pending jobs, jobs that ended within 60 s. */
+/* Age in seconds of the oldest pending job (0 = none), pending jobs, jobs that ended within 60 s.
+ */
 struct api_store_load {
 	double oldest_s;
 	int64_t pending, ended;

@@ -30,8 +30,9 @@ struct auth_who {
 /* text: the value of X-API-Key; ptr NULL when missing. Any thread. */
 void auth_key_of(struct str text, struct auth_key *ret_key);
 
-/* One query. ERR_REJECT unauthenticated: missing, malformed, unknown, expired or revoked, or its tenant is
- * not active. ERR_REJECT forbidden: without this scope (*ret_who is set). Failures of pg_query. Pool thread. */
+/* One query. ERR_REJECT unauthenticated: missing, malformed, unknown, expired or revoked, or its
+ * tenant is not active. ERR_REJECT forbidden: without this scope (*ret_who is set). Failures of
+ * pg_query. Pool thread. */
 struct err auth_check(struct pg *pg, struct arena *arena, const struct auth_key *key,
 	const char *scope, struct auth_who *ret_who) ERR_MUST_USE;
 

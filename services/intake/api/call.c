@@ -60,8 +60,8 @@ void call_hash_ip(struct call_caller *from, const struct seal_key *tenant_key)
 	if (from->ip[0] == '\0')
 		return;
 	digest_hkdf(secret, STR(""), STR("esteira/1|personal|ip"), key.bytes, sizeof key.bytes);
-	digest_hmac_sha256((struct str){ (const char *)key.bytes, sizeof key.bytes },
-		str_of(from->ip), mac);
+	digest_hmac_sha256(
+		(struct str){ (const char *)key.bytes, sizeof key.bytes }, str_of(from->ip), mac);
 	encode_hex(mac, sizeof mac, from->ip_hash);
 	seal_key_wipe(&key);
 }

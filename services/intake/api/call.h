@@ -1,7 +1,7 @@
 /*
- * A request that needs to know who asks: the key is checked and the route's own question asked in one
- * job on a pool thread, then the route answers on the loop. What a route finds wrong with the request
- * is said only to a caller whose key is good, so that an outsider learns nothing but 401.
+ * A request that needs to know who asks: the key is checked and the route's own question asked in
+ * one job on a pool thread, then the route answers on the loop. What a route finds wrong with the
+ * request is said only to a caller whose key is good, so that an outsider learns nothing but 401.
  */
 #ifndef ESTEIRA_INTAKE_API_CALL_H
 #define ESTEIRA_INTAKE_API_CALL_H
@@ -72,13 +72,13 @@ void call_refuse(struct web_exchange *exchange, struct err e);
 /* The same with a given Retry-After, seconds. */
 void call_refuse_for(struct web_exchange *exchange, struct err e, unsigned seconds);
 
-/* body as application/json, or internal when it overflowed. headers end with name NULL, may be NULL.
- * Ends the exchange. */
+/* body as application/json, or internal when it overflowed. headers end with name NULL, may be
+ * NULL. Ends the exchange. */
 void call_reply_json(struct web_exchange *exchange, int status, const struct web_field *headers,
 	const struct buf *body);
 
-/* "{id}" of the pattern: ERR_REJECT not-found unless it is a UUID, so that a malformed and an unknown
- * id are the same to the caller. */
+/* "{id}" of the pattern: ERR_REJECT not-found unless it is a UUID, so that a malformed and an
+ * unknown id are the same to the caller. */
 struct err call_job_id(struct web_exchange *exchange, struct id *ret_id) ERR_MUST_USE;
 
 #endif

@@ -5,7 +5,12 @@
 #include "base/encode.h"
 #include "port/digest.h"
 
-enum { TIME_BYTES = 8, PLACE_BYTES = TIME_BYTES + 16, MAC_BYTES = 16, ALL = PLACE_BYTES + MAC_BYTES };
+enum {
+	TIME_BYTES = 8,
+	PLACE_BYTES = TIME_BYTES + 16,
+	MAC_BYTES = 16,
+	ALL = PLACE_BYTES + MAC_BYTES
+};
 
 /* 9999-12-31, for Postgres's arithmetic on timestamps */
 static const int64_t start_us = INT64_C(253402214400000000);
@@ -15,8 +20,8 @@ struct cursor cursor_start(void)
 	return (struct cursor){ .created_us = start_us };
 }
 
-static void authenticate(const uint8_t *key, struct tenant tenant, const uint8_t *place,
-	uint8_t *ret_mac)
+static void authenticate(
+	const uint8_t *key, struct tenant tenant, const uint8_t *place, uint8_t *ret_mac)
 {
 	char text[sizeof tenant.id.bytes + PLACE_BYTES];
 
@@ -38,8 +43,8 @@ void cursor_format(
 	encode_base64url(bytes, ALL, ret_text);
 }
 
-struct err cursor_parse(const uint8_t *key, struct tenant tenant, struct str text,
-	struct cursor *ret_cursor)
+struct err cursor_parse(
+	const uint8_t *key, struct tenant tenant, struct str text, struct cursor *ret_cursor)
 {
 	const struct err refused = err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
 	uint8_t bytes[ALL], mac[DIGEST_BYTES];

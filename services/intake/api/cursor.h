@@ -1,6 +1,6 @@
 /*
- * Where the next page of a list begins: the last row's creation time and id, authenticated together with
- * the tenant, so that a cursor of somebody else or an altered one is refused and not followed.
+ * Where the next page of a list begins: the last row's creation time and id, authenticated together
+ * with the tenant, so that a cursor of somebody else or an altered one is refused and not followed.
  */
 #ifndef ESTEIRA_INTAKE_API_CURSOR_H
 #define ESTEIRA_INTAKE_API_CURSOR_H

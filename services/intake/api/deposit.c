@@ -7,7 +7,8 @@
 #include "port/multipart.h"
 #include "port/s3_put.h"
 
-/* What may wait for the storage: enough to keep its socket busy, little enough for many uploads at once. */
+/* What may wait for the storage: enough to keep its socket busy, little enough for many uploads at
+ * once. */
 enum { HIGH_WATER_BYTES = 128 * 1024, PIECE_BYTES = SEAL_CHUNK_BYTES };
 
 enum stage {
@@ -51,8 +52,8 @@ static struct err open_parts(struct deposit *deposit)
 	const struct deposit_conf *conf = &deposit->conf;
 
 	if (multipart_is(conf->content_type))
-		TRY(multipart_new(conf->content_type, &multipart_events, deposit,
-			&deposit->multipart));
+		TRY(multipart_new(
+			conf->content_type, &multipart_events, deposit, &deposit->multipart));
 	deposit->digest = digest_new();
 	if (deposit->digest == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for an upload");
@@ -60,8 +61,8 @@ static struct err open_parts(struct deposit *deposit)
 		conf->seal, conf->body_bytes, &deposit->writer, deposit->key_half);
 }
 
-struct err deposit_new(const struct deposit_conf *conf, const struct deposit_events *events, void *arg,
-	struct deposit **ret_deposit)
+struct err deposit_new(const struct deposit_conf *conf, const struct deposit_events *events,
+	void *arg, struct deposit **ret_deposit)
 {
 	struct deposit *deposit = calloc(1, sizeof *deposit);
 
@@ -101,7 +102,8 @@ struct deposit_view deposit_look(const struct deposit *deposit)
 
 /* --- to the storage --- */
 
-/* What a call for ciphertext made goes to the storage; the buffer is everybody's within one call. */
+/* What a call for ciphertext made goes to the storage; the buffer is everybody's within one call.
+ */
 static struct err send(struct deposit *deposit, struct err sealed)
 {
 	struct buf *out = deposit->conf.scratch;
@@ -117,8 +119,7 @@ static struct err finish(struct deposit *deposit)
 	bool done = false;
 
 	while (!done && s3_put_pending(deposit->put) < HIGH_WATER_BYTES)
-		TRY(send(deposit,
-			seal_doc_finish(deposit->writer, deposit->conf.scratch, &done)));
+		TRY(send(deposit, seal_doc_finish(deposit->writer, deposit->conf.scratch, &done)));
 	if (!done)
 		return err_ok(); /* drained comes */
 	deposit->stage = SENT;
@@ -167,8 +168,7 @@ static struct err pass(struct deposit *deposit, struct str bytes)
 		if (deposit->put == NULL)
 			return err_retry(ERR_CODE_STORAGE_AWAY, "the storage gave up");
 		digest_add(deposit->digest, piece);
-		TRY(send(deposit,
-			seal_doc_write(deposit->writer, piece, deposit->conf.scratch)));
+		TRY(send(deposit, seal_doc_write(deposit->writer, piece, deposit->conf.scratch)));
 		bytes = (struct str){ bytes.ptr + len, bytes.len - len };
 	}
 	return err_ok();
@@ -210,8 +210,7 @@ struct err deposit_feed(struct deposit *deposit, struct str bytes, bool *ret_wai
 		TRY(multipart_feed(deposit->multipart, bytes));
 	else
 		TRY(take_document(deposit, bytes));
-	deposit->waiting =
-		deposit->put != NULL && s3_put_pending(deposit->put) >= HIGH_WATER_BYTES;
+	deposit->waiting = deposit->put != NULL && s3_put_pending(deposit->put) >= HIGH_WATER_BYTES;
 	*ret_wait = deposit->waiting;
 	return err_ok();
 }

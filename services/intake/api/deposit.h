@@ -1,7 +1,8 @@
 /*
- * A document on its way from a request's body into S3: taken out of its multipart framing, looked at (is it
- * a PDF?), hashed, sealed and fed to the storage chunk by chunk, in constant memory. Nothing is sent to the
- * storage before the magic bytes were seen, and nothing is stored unless the document came whole. Loop thread.
+ * A document on its way from a request's body into S3: taken out of its multipart framing, looked
+ * at (is it a PDF?), hashed, sealed and fed to the storage chunk by chunk, in constant memory.
+ * Nothing is sent to the storage before the magic bytes were seen, and nothing is stored unless the
+ * document came whole. Loop thread.
  */
 #ifndef ESTEIRA_INTAKE_API_DEPOSIT_H
 #define ESTEIRA_INTAKE_API_DEPOSIT_H
@@ -25,16 +26,16 @@ struct deposit_conf {
 	struct buf *scratch; /* of the loop; at least 66 KiB of ceiling */
 };
 
-/* Neither runs inside a call of the owner. done: all is stored, or the storage failed; deposit_free is allowed
- * inside. room: after a feed said wait, more may come. */
+/* Neither runs inside a call of the owner. done: all is stored, or the storage failed; deposit_free
+ * is allowed inside. room: after a feed said wait, more may come. */
 struct deposit_events {
 	void (*done)(void *arg, struct err e);
 	void (*room)(void *arg);
 };
 
 /* ERR_REJECT bad-multipart: no boundary. ERR_FATAL out-of-memory. events is borrowed. */
-struct err deposit_new(const struct deposit_conf *conf, const struct deposit_events *events, void *arg,
-	struct deposit **ret_deposit) ERR_MUST_USE;
+struct err deposit_new(const struct deposit_conf *conf, const struct deposit_events *events,
+	void *arg, struct deposit **ret_deposit) ERR_MUST_USE;
 
 /* Ends the transfer if it is under way: no object then. NULL is fine. */
 void deposit_free(struct deposit *deposit);

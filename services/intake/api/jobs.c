@@ -188,8 +188,8 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	struct api_store_list rows;
 
 	if (list->cursor[0] != '\0')
-		TRY(cursor_parse(call->api->cursor_key, page.tenant, str_of(list->cursor),
-			&page.after));
+		TRY(cursor_parse(
+			call->api->cursor_key, page.tenant, str_of(list->cursor), &page.after));
 	TRY(api_store_begin(pg, page.tenant));
 	TRY(api_store_list(pg, arena, &page, &rows));
 	TRY(pg_commit(pg));
@@ -224,7 +224,8 @@ const struct call_route jobs_list = { .scope = "status",
 
 /* --- DELETE /v1/jobs/{id} --- */
 
-struct delete {
+struct delete
+{
 	struct call call;
 	struct id job_id;
 };
@@ -234,8 +235,9 @@ static struct err delete_parse(struct call *call)
 	return call_job_id(call->exchange, &((struct delete *)call)->job_id);
 }
 
-/* Redis away while there is something to delete there: the row says deleted already, but only a repeated
- * request deletes the ciphertext before its 15 minutes are over; so the caller is told to come again. */
+/* Redis away while there is something to delete there: the row says deleted already, but only a
+ * repeated request deletes the ciphertext before its 15 minutes are over; so the caller is told to
+ * come again. */
 static struct err delete_run(struct call *call, struct pg *pg, struct arena *arena)
 {
 	const struct id job_id = ((struct delete *)call)->job_id;

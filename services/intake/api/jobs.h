@@ -1,6 +1,6 @@
 /*
- * Jobs as a partner sees them: one, a page of them, and their deletion. The struct's field table is the
- * JSON of GET /v1/jobs/{id}, of a list's items and of the last event of a stream.
+ * Jobs as a partner sees them: one, a page of them, and their deletion. The struct's field table is
+ * the JSON of GET /v1/jobs/{id}, of a list's items and of the last event of a stream.
  */
 #ifndef ESTEIRA_INTAKE_API_JOBS_H
 #define ESTEIRA_INTAKE_API_JOBS_H

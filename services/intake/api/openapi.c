@@ -19,7 +19,8 @@ void openapi_docs(struct web_exchange *exchange, void *arg)
 {
 	static const struct web_field headers[] = {
 		{ "Content-Type", { "text/html; charset=utf-8", 24 } },
-		{ "Content-Security-Policy", { "default-src 'none'; style-src 'unsafe-inline'", 45 } },
+		{ "Content-Security-Policy",
+			{ "default-src 'none'; style-src 'unsafe-inline'", 45 } },
 		{ NULL, { NULL, 0 } },
 	};
 

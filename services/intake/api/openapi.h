@@ -1,6 +1,7 @@
 /*
- * GET /v1/openapi.json and /docs: the contract schemas/openapi.yaml and a page that lists it, turned into
- * constants when the suite is built (openapi.py), so that what is served is what is in the tree.
+ * GET /v1/openapi.json and /docs: the contract schemas/openapi.yaml and a page that lists it,
+ * turned into constants when the suite is built (openapi.py), so that what is served is what is in
+ * the tree.
  */
 #ifndef ESTEIRA_INTAKE_API_OPENAPI_H
 #define ESTEIRA_INTAKE_API_OPENAPI_H

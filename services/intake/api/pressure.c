@@ -15,13 +15,13 @@ struct pressure {
 	struct api *api;
 	struct loop_timer *timer;
 	bool busy;
-	int64_t read_ms;	      /* when known was read; 0 = never */
-	struct api_store_load known;  /* the loop's */
+	int64_t read_ms;	       /* when known was read; 0 = never */
+	struct api_store_load known;   /* the loop's */
 	struct api_store_load reading; /* the job's */
 };
 
-/* A backlog younger than the window says nothing about the whole of it: the rate is taken over its age. With
- * nothing ended there is no rate, and the age of the oldest speaks alone. */
+/* A backlog younger than the window says nothing about the whole of it: the rate is taken over its
+ * age. With nothing ended there is no rate, and the age of the oldest speaks alone. */
 double pressure_estimate_s(const struct api_store_load *load)
 {
 	double window_s = load->oldest_s < 1 ? 1 : load->oldest_s;
@@ -33,8 +33,7 @@ double pressure_estimate_s(const struct api_store_load *load)
 	return load->oldest_s + (double)load->pending * window_s / (double)load->ended;
 }
 
-unsigned pressure_decide(
-	const struct api_store_load *load, int64_t deadline_s, int64_t pending_max)
+unsigned pressure_decide(const struct api_store_load *load, int64_t deadline_s, int64_t pending_max)
 {
 	double estimate_s = pressure_estimate_s(load);
 
@@ -51,8 +50,7 @@ unsigned pressure_ask(const struct pressure *pressure, int64_t deadline_s)
 {
 	if (pressure->read_ms == 0 || clock_mono_ms() - pressure->read_ms > STALE_MS)
 		return 0;
-	return pressure_decide(
-		&pressure->known, deadline_s, pressure->api->intake->conf->lag_max);
+	return pressure_decide(&pressure->known, deadline_s, pressure->api->intake->conf->lag_max);
 }
 
 static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)

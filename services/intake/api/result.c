@@ -57,8 +57,8 @@ static struct err lost(const struct call *call)
 	return err_reject(ERR_CODE_RESULT_LOST, "");
 }
 
-static struct err fetch(const struct result *result, const char *hash, struct arena *arena,
-	struct str *ret_sealed)
+static struct err fetch(
+	const struct result *result, const char *hash, struct arena *arena, struct str *ret_sealed)
 {
 	const struct call *call = &result->call;
 	struct redis_reply *reply;

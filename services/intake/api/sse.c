@@ -178,8 +178,8 @@ static void poll_now(struct sse_hub *hub)
 	poll->refs = NULL;
 }
 
-/* The row has ended. Its entry in the stream brings the id and is on its way, unless Redis is away: it is waited
- * for until the next look. */
+/* The row has ended. Its entry in the stream brings the id and is on its way, unless Redis is away:
+ * it is waited for until the next look. */
 static void on_row_ended(struct sse *sse, const struct jobs_view *job)
 {
 	struct buf json SCOPED(buf_done) = BUF(JOBS_JSON_MAX_BYTES);

@@ -222,8 +222,8 @@ void status_get(struct web_exchange *exchange, void *arg)
 		buf_add_str(&checks, STR(","));
 	}
 	good = write_check("ocr", &ocr, &checks) && good;
-	buf_addf(&body, "{\"status\":\"%s\",\"checks\":{%s}}", good ? "ok" : "degraded",
-		checks.ptr);
+	buf_addf(
+		&body, "{\"status\":\"%s\",\"checks\":{%s}}", good ? "ok" : "degraded", checks.ptr);
 	call_reply_json(exchange, 200, NULL, &body);
 }
 
@@ -236,12 +236,12 @@ struct err status_open(struct api *api, struct status **ret_status)
 	if (status == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	status->api = api;
-	status->postgres = (struct probe){ .job = { .run = ask_postgres, .done = on_postgres },
-		.status = status,
-		.took_us = -1 };
-	status->storage = (struct probe){ .job = { .run = ask_storage, .done = on_storage },
-		.status = status,
-		.took_us = -1 };
+	status->postgres = (struct probe){
+		.job = { .run = ask_postgres, .done = on_postgres }, .status = status, .took_us = -1
+	};
+	status->storage = (struct probe){
+		.job = { .run = ask_storage, .done = on_storage }, .status = status, .took_us = -1
+	};
 	struct err e = loop_timer_new(api->loop, on_timer, status, &status->timer);
 	if (e.kind != ERR_OK) {
 		free(status);

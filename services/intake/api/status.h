@@ -1,8 +1,8 @@
 /*
- * GET /v1/health: what the suite stands on, as partners may see it. The answer is made from what is known;
- * probes of Postgres, Redis, storage and OCR run in the background every 5 s and never hold it up. Kafka is
- * known by the relay and the consumer. Always 200: "degraded" names what is down, and uploads say 503
- * themselves where it matters.
+ * GET /v1/health: what the suite stands on, as partners may see it. The answer is made from what is
+ * known; probes of Postgres, Redis, storage and OCR run in the background every 5 s and never hold
+ * it up. Kafka is known by the relay and the consumer. Always 200: "degraded" names what is down,
+ * and uploads say 503 themselves where it matters.
  */
 #ifndef ESTEIRA_INTAKE_API_STATUS_H
 #define ESTEIRA_INTAKE_API_STATUS_H

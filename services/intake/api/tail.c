@@ -246,8 +246,8 @@ void tail_remove(struct tail *tail, struct tail_watch *watch)
 	tail->count--;
 }
 
-struct err tail_open(struct loop *loop, struct redis *redis, struct redis *blocking,
-	struct tail **ret_tail)
+struct err tail_open(
+	struct loop *loop, struct redis *redis, struct redis *blocking, struct tail **ret_tail)
 {
 	struct tail *tail = calloc(1, sizeof *tail);
 

@@ -1,8 +1,9 @@
 /*
- * The progress of all jobs that somebody of this process watches, with one blocking XREAD on a connection of its
- * own. When the set grows the read is broken off (CLIENT UNBLOCK from the other connection) and begun anew. Each
- * watch has its own position, so a read begins where the slowest is and everybody gets what is new to him. Redis
- * away: nothing comes, and it goes on when it is back. Loop thread.
+ * The progress of all jobs that somebody of this process watches, with one blocking XREAD on a
+ * connection of its own. When the set grows the read is broken off (CLIENT UNBLOCK from the other
+ * connection) and begun anew. Each watch has its own position, so a read begins where the slowest
+ * is and everybody gets what is new to him. Redis away: nothing comes, and it goes on when it is
+ * back. Loop thread.
  */
 #ifndef ESTEIRA_INTAKE_API_TAIL_H
 #define ESTEIRA_INTAKE_API_TAIL_H
@@ -46,11 +47,13 @@ struct tail_watch {
 	void (*entry)(struct tail_watch *watch, const struct tail_entry *entry);
 };
 
-/* redis: for commands that answer at once; blocking: for nothing but the read. ERR_FATAL out-of-memory. */
+/* redis: for commands that answer at once; blocking: for nothing but the read. ERR_FATAL
+ * out-of-memory. */
 struct err tail_open(struct loop *loop, struct redis *redis, struct redis *blocking,
 	struct tail **ret_tail) ERR_MUST_USE;
 
-/* No watch may be left. Memory goes when the last command has answered: the connections are closed later. */
+/* No watch may be left. Memory goes when the last command has answered: the connections are closed
+ * later. */
 void tail_close(struct tail *tail);
 
 void tail_add(struct tail *tail, struct tail_watch *watch);

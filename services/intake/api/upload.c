@@ -103,15 +103,15 @@ static struct err admit_run(struct call *call, struct pg *pg, struct arena *aren
 	const struct seal_key *key;
 
 	TRY(api_store_begin(pg, call->from.who.tenant));
-	TRY(keyring_load(
-		pg, arena, call->api->intake->master, &newest, &admit->key_version, &key));
+	TRY(keyring_load(pg, arena, call->api->intake->master, &newest, &admit->key_version, &key));
 	TRY(pg_commit(pg));
 	admit->tenant_key = *key;
 	call_hash_ip(&call->from, key);
 	return err_ok();
 }
 
-/* What speaks against another document now, apart from the document; *ret_seconds = when to come again. */
+/* What speaks against another document now, apart from the document; *ret_seconds = when to come
+ * again. */
 static struct err check_load(const struct api *api, int64_t deadline_s, unsigned *ret_seconds)
 {
 	struct relay_view relay;

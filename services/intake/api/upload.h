@@ -1,7 +1,8 @@
 /*
- * POST /v1/extract: admission (size, type, load, key), the stream into S3 (deposit.h), and one transaction that
- * makes it a job. What goes wrong on the way leaves no object; where that cannot be known (the database's answer
- * to the commit was lost and it cannot be asked) the purger's sweep decides by the job's row.
+ * POST /v1/extract: admission (size, type, load, key), the stream into S3 (deposit.h), and one
+ * transaction that makes it a job. What goes wrong on the way leaves no object; where that cannot
+ * be known (the database's answer to the commit was lost and it cannot be asked) the purger's sweep
+ * decides by the job's row.
  */
 #ifndef ESTEIRA_INTAKE_API_UPLOAD_H
 #define ESTEIRA_INTAKE_API_UPLOAD_H

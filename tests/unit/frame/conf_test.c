@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -125,14 +126,14 @@ END_TEST
 static struct err read_secret(
 	const char *content, size_t len, struct arena *arena, struct settings *ret_settings)
 {
-	char path[] = "/tmp/esteira-conf-test-XXXXXX";
-	int fd = mkstemp(path);
+	char path[64];
+	int fd = memfd_create("secret", 0);
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq((int)write(fd, content, len), (int)len);
-	close(fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	struct err e = read_with("ESTEIRA_TEST_SECRET_FILE", path, arena, ret_settings);
-	unlink(path);
+	close(fd);
 	return e;
 }
 
