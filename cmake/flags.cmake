@@ -2,6 +2,10 @@
 # the OpenSSF list.
 include(CheckCCompilerFlag)
 
+# Asserts stay in: a bug that is caught is an exit, one that is not is somebody's money.
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes -Wvla
                     -Wformat=2 -Wno-missing-field-initializers
                     $<$<C_COMPILER_ID:Clang>:-Wno-gnu-zero-variadic-macro-arguments>)

@@ -124,6 +124,7 @@ void intake_stop(void *state)
 {
 	struct intake *intake = state;
 
+	api_stop(intake->api);
 	purge_close(intake->purge);
 	pool_close(intake->pool);
 }

@@ -164,5 +164,5 @@ bool ocr_ready(void *state, struct buf *out)
 		*missing == '\0' ? "complete" : "incomplete", missing, (long long)ocr->conf->jobs);
 	buf_addf(out, ",\"recognised_ms_ago\":%lld,\"store_checked\":%s}",
 		(long long)alive_age_ms(ocr->alive), ocr->store_is_safe ? "true" : "false");
-	return true;
+	return ocr->store_is_safe;
 }

@@ -50,12 +50,16 @@ class Rig:
         """The one number a query answers."""
         return int(self.stack.psql(sql).strip())
 
+    def objects(self):
+        """Every key in the bucket, without the folders that s3proxy shows after an aborted PUT."""
+        return [key for key in self.stack.s3_list() if not key.endswith("/")]
+
     def no_objects(self, timeout_s=20.0):
         """Wait for the bucket to be empty."""
         left = []
 
         def look():
-            left[:] = self.stack.s3_list()
+            left[:] = self.objects()
             return not left
         belt.wait_for(lambda: f"an empty bucket: {left}", look, timeout_s, 0.1)
 

@@ -305,7 +305,9 @@ def test_ended_events_are_announced(plant, jobs):
             jsonschema.Draft202012Validator(json.load(f)).validate(json.loads(message.value()))
         assert rig.header(message, "ce_specversion") == "1.0"
         assert uuid.UUID(rig.header(message, "ce_id"))
-        assert rig.header(message, "traceparent")
+        # what the purger does at a deadline is in nobody's trace
+        assert rig.header(message, "traceparent") or b"PURGED" in message.value() or (
+            name.startswith("intake.document.purged")), name
     mine = [message for _, message in records if jobs["mixed"].encode() in message.value()]
     assert {message.key().decode() for message in mine} == {tenant}
     assert len({rig.header(message, "traceparent").split("-")[1] for message in mine}) == 1

@@ -42,7 +42,7 @@ def test_uploads_are_taken_without_kafka(dark):
     assert client.get("/v1/health")["checks"]["postgres"]["status"] == "up"
     dark.job_id = client.send(belt.tiny_pdf("Recebido sem o barramento"))
     assert client.job(dark.job_id)["status"] == "pending"
-    assert len(dark.stack.s3_list()) == 1
+    assert len(dark.objects()) == 1
     dark.watcher = Watcher(client, dark.job_id)
 
 

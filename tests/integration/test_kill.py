@@ -167,7 +167,7 @@ def test_nothing_left(run):
     belt.wait_for("every purge confirmed", lambda: plant.count(
         "SELECT count(*) FROM intake.effect WHERE state <> 'confirmed'") == 0, 90, 0.2)
     assert plant.count("SELECT count(*) FROM intake.jobs WHERE key_half IS NOT NULL") == 0
-    orphans = plant.stack.s3_list()
+    orphans = plant.objects()
     known = plant.stack.psql("SELECT job_id FROM intake.jobs").split()
     # an orphan has no row: its upload died before the commit. A row may have lost a race of two
     # deletions only until its purge is confirmed, which it is

@@ -49,7 +49,7 @@ def test_postgres_away(ill):
         answer.problem("postgres-away")
         assert answer.header("Retry-After")
     client.call("DELETE", f"/v1/jobs/{kept}", 503).problem("postgres-away")
-    assert ill.stack.s3_list() == []
+    assert ill.objects() == []
     belt.wait_for("health to say so", lambda: client.get("/v1/health")["checks"]["postgres"][
         "status"] == "down", 20, 0.2)
     ill.stack.start_one("postgres")
