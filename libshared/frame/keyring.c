@@ -12,10 +12,10 @@ static void wipe(void *arg)
 }
 
 struct err keyring_load(struct pg *pg, struct arena *arena, const struct seal_key *master,
-	const struct seal_key_row *wanted, uint32_t *ret_version, const struct seal_key **ret_key)
+	struct seal_key_row *row, const struct seal_key **ret_key)
 {
 	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_id(wanted->tenant.id), pg_int(wanted->version) };
+	const struct pg_arg args[] = { pg_id(row->tenant.id), pg_int(row->version) };
 	struct seal_key *key = arena_alloc(arena, sizeof *key);
 
 	if (key == NULL || !arena_defer(arena, wipe, key))
@@ -23,9 +23,8 @@ struct err keyring_load(struct pg *pg, struct arena *arena, const struct seal_ke
 	TRY(pg_query(pg, arena, &select_key, args, 2, &rows));
 	if (pg_count(rows) == 0)
 		return err_reject(ERR_CODE_SECRET_MISSING, "the tenant has no such key");
-	const struct seal_key_row row = { wanted->tenant, (uint32_t)pg_get_int(rows, 0, 0) };
-	TRY(seal_key_unwrap(master, &row, pg_get_bytes(rows, 0, 1), key));
-	*ret_version = row.version;
+	row->version = (uint32_t)pg_get_int(rows, 0, 0);
+	TRY(seal_key_unwrap(master, row, pg_get_bytes(rows, 0, 1), key));
 	*ret_key = key;
 	return err_ok();
 }

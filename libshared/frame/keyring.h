@@ -12,13 +12,12 @@
 struct pg;
 
 /*
- * The tenant's key of that version, or its newest for version 0, into arena memory that is wiped
- * when the arena is reset. In the caller's transaction with the tenant set, or alone (the query
- * sets nothing). ERR_REJECT secret-missing: the tenant has no such key (any more). ERR_REJECT
+ * The key of row->tenant of row->version, or its newest for version 0 (row->version says which),
+ * into arena memory that is wiped when the arena is reset. In the caller's transaction with the
+ * tenant set. ERR_REJECT secret-missing: the tenant has no such key (any more). ERR_REJECT
  * undecryptable: another master key.
  */
 struct err keyring_load(struct pg *pg, struct arena *arena, const struct seal_key *master,
-	const struct seal_key_row *wanted, uint32_t *ret_version, const struct seal_key **ret_key)
-	ERR_MUST_USE;
+	struct seal_key_row *row, const struct seal_key **ret_key) ERR_MUST_USE;
 
 #endif

@@ -49,7 +49,10 @@ struct relay {
 	struct counts counts;
 };
 
-static const struct pg_statement lock = { "relay_lock", "SELECT pg_try_advisory_lock($1::bigint)" };
+/* Who does not lead still learns how long events have waited, to know that Kafka is away. */
+static const struct pg_statement lock = { "relay_lock",
+	"SELECT pg_try_advisory_lock($1::bigint), coalesce((SELECT extract(epoch FROM"
+	" clock_timestamp() - created_at) * 1000 FROM outbox ORDER BY seq LIMIT 1), 0)::bigint" };
 static const struct pg_statement notify = { "relay_notify", "SELECT pg_notify($1, '')" };
 static const struct pg_statement next = { "relay_next",
 	"SELECT seq, topic, part, key, headers, payload, "
@@ -123,6 +126,15 @@ void relay_look(const struct relay *relay, struct relay_view *ret_view)
 		.kafka_away_ms = relay->counts.kafka_away_ms };
 }
 
+static void note_age(struct relay *relay, int64_t age_ms)
+{
+	int64_t silent_ms = clock_mono_ms() - relay->last_delivery_ms;
+
+	relay->counts.oldest_age_ms = age_ms;
+	/* rows wait and none gets through: Kafka is away since the younger of the two moments */
+	relay->counts.kafka_away_ms = age_ms == 0 ? 0 : age_ms < silent_ms ? age_ms : silent_ms;
+}
+
 /* The session-level lock lives and dies with the connection, which pg replaces when it is lost. */
 static struct err try_to_lead(struct relay *relay)
 {
@@ -134,6 +146,7 @@ static struct err try_to_lead(struct relay *relay)
 	relay->last_lead_try_ms = clock_mono_ms();
 	TRY(pg_query(relay->pg, relay->arena, &lock, &key, 1, &rows));
 	relay->counts.leader = pg_get_int(rows, 0, 0) != 0;
+	note_age(relay, pg_get_int(rows, 0, 1));
 	if (relay->counts.leader)
 		TRY(pg_listen(relay->pg, relay->channel));
 	return err_ok();
@@ -199,15 +212,6 @@ static struct err delete_delivered(struct relay *relay, size_t count, size_t *re
 	const struct pg_arg arg = pg_list(seqs);
 	TRY(pg_push(relay->pg, &done, &arg, 1));
 	return pg_sync(relay->pg);
-}
-
-static void note_age(struct relay *relay, int64_t age_ms)
-{
-	int64_t silent_ms = clock_mono_ms() - relay->last_delivery_ms;
-
-	relay->counts.oldest_age_ms = age_ms;
-	/* rows wait and none gets through: Kafka is away since the younger of the two moments */
-	relay->counts.kafka_away_ms = age_ms == 0 ? 0 : age_ms < silent_ms ? age_ms : silent_ms;
 }
 
 /* *ret_more: a full batch went through, there may be more. */

@@ -57,6 +57,12 @@ void kafka_producer_close(struct kafka_producer *producer)
 	free(producer);
 }
 
+/* The RD_KAFKA_V_ macros are statement expressions; produceva, which is not, frees headers twice on
+ * a failure before 2.12. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-statement-expression"
+#endif
+
 static rd_kafka_headers_t *make_headers(const struct headers *from)
 {
 	rd_kafka_headers_t *made = rd_kafka_headers_new(from->count);

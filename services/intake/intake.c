@@ -27,6 +27,8 @@ const struct conf_item intake_conf_items[] = {
 		"Threads, each with a Postgres connection, that answer requests." },
 	{ "ESTEIRA_INTAKE_PENDING_MAX", CONF_INT, AT(lag_max), "1000", 0, 1000000000, NULL,
 		"Pending jobs from which uploads are answered 503; 0 = only the estimate counts." },
+	{ "ESTEIRA_INTAKE_ORPHAN_AGE_S", CONF_INT, AT(orphan_age_s), "600", 30, 86400, NULL,
+		"Age from which an object without a job is deleted, seconds." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
 		"redis://[[user]:password@]host:port/db; must neither persist nor evict." },
 	{ "ESTEIRA_S3_ENDPOINT", CONF_TEXT, AT(s3_endpoint), NULL, 0, 0, NULL,

@@ -88,10 +88,11 @@ static struct err new_job(
 static struct err load_key(
 	struct job *job, struct pg *pg, uint32_t version, struct seal_context *context)
 {
-	const struct seal_key_row wanted = { job->key.tenant, version };
+	struct seal_key_row row = { job->key.tenant, version };
 
-	return keyring_load(pg, job->scope->arena, job->ocr->master, &wanted, &context->key_version,
-		&context->tenant_key);
+	TRY(keyring_load(pg, job->scope->arena, job->ocr->master, &row, &context->tenant_key));
+	context->key_version = row.version;
+	return err_ok();
 }
 
 static struct err emit(const struct job *job, const struct codec_type *type, const void *payload)
@@ -125,7 +126,7 @@ static struct err check_store(const struct job *job)
 
 struct err handle_claimed(struct scope *scope, const void *payload)
 {
-	struct job *job;
+	struct job *job = NULL;
 	bool open;
 
 	TRY(new_job(scope, payload, &job));

@@ -34,5 +34,5 @@ def make_plant(samples):  # pylint: disable=unused-argument
     # bomb-cpu burns its whole allowance; no honest sample page takes a third of this one
     with rig.temporary(("alfa", "beta"), ocr_env={"ESTEIRA_OCR_CPU_S": "12"}) as plant:
         plant.start("intake", 2)
-        plant.slow = slow.Clients(plant.services["intake-1"].url, plant.keys["alfa"])
+        plant.slow = slow.Clients(plant.services["intake-2"].url, plant.keys["alfa"])
         yield plant

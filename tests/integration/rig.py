@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.request
 
 import confluent_kafka
 
@@ -50,6 +51,11 @@ class Rig:
         """The one number a query answers."""
         return int(self.stack.psql(sql).strip())
 
+    def metrics(self, name):
+        """/metrics of a service, as text."""
+        with urllib.request.urlopen(self.services[name].admin + "/metrics", timeout=10) as got:
+            return got.read().decode()
+
     def objects(self):
         """Every key in the bucket, without the folders that s3proxy shows after an aborted PUT."""
         return [key for key in self.stack.s3_list() if not key.endswith("/")]
@@ -65,9 +71,17 @@ class Rig:
 
     def put_object(self, key, data):
         """An object that no upload made."""
-        status, _, body = s3.request(self.stack.ports["s3"], self.stack.s3_keys, "PUT",
-                                     f"/{BUCKET}/{key}", body=data)
-        assert status == 200, body
+        self._s3("PUT", key, data)
+
+    def get_object(self, key):
+        """The bytes of an object."""
+        return self._s3("GET", key)
+
+    def _s3(self, method, key, body=b""):
+        status, _, answer = s3.request(self.stack.ports["s3"], self.stack.s3_keys, method,
+                                       f"/{BUCKET}/{key}", body=body)
+        assert status == 200, answer
+        return answer
 
     def records(self, topics=TOPICS):
         """Every record of these topics so far, as (topic, confluent_kafka.Message)."""

@@ -76,7 +76,7 @@ class Statements:
         self._set("none")
 
     def _set(self, value):
-        self.stack.psql(f"ALTER SYSTEM SET log_statement = {value}")
+        self.stack.psql(f"ALTER SYSTEM SET log_statement = '{value}'")
         self.stack.psql("SELECT pg_reload_conf()")
         belt.wait_for("log_statement to change", lambda: self.stack.psql(
             "SELECT current_setting('log_statement')").strip() == value)

@@ -288,9 +288,8 @@ def test_gone_in_the_middle(plant, url, form):
                 wire.half_close()
                 while wire.peek() and not wire.left:
                     pass
-    admin = belt.Client(plant.services["intake-1"].admin)
     belt.wait_for("no upload under way", lambda: "esteira_uploads_running 0" in
-                  admin.call("GET", "/metrics").body.decode())
+                  plant.metrics("intake-1"))
     plant.no_objects()
     assert jobs_of(plant) == before
 

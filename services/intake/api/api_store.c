@@ -51,16 +51,17 @@ static const struct pg_statement select_load = { "api_load",
 static const struct pg_statement ping = { "api_ping", "SELECT 1" };
 
 struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *hash,
-	const char *scope, struct api_store_key *ret_key, bool *ret_found)
+	const char *scope, struct api_store_key *ret_key)
 {
 	const struct pg_arg args[] = { pg_bytes((struct str){ (const char *)hash, DIGEST_BYTES }),
 		pg_text(scope) };
 	const struct pg_rows *rows;
 
 	TRY(pg_query(pg, arena, &lookup, args, 2, &rows));
-	*ret_found = pg_count(rows) > 0;
-	if (*ret_found)
+	*ret_key = (struct api_store_key){ .found = pg_count(rows) > 0 };
+	if (ret_key->found)
 		*ret_key = (struct api_store_key){
+			.found = true,
 			.tenant = { pg_get_id(rows, 0, 0) },
 			.slug = pg_get_text(rows, 0, 1),
 			.partner = pg_get_text(rows, 0, 2),
@@ -185,7 +186,7 @@ struct err api_store_result(struct pg *pg, struct arena *arena, struct tenant te
 }
 
 struct err api_store_trail(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct api_store_entry **ret_entries, size_t *ret_count)
+	struct id job_id, struct api_store_trail *ret_trail)
 {
 	const struct pg_arg args[] = { pg_id(tenant.id), pg_id(job_id),
 		pg_int(API_STORE_TRAIL_MAX) };
@@ -204,25 +205,24 @@ struct err api_store_trail(struct pg *pg, struct arena *arena, struct tenant ten
 			.metadata = pg_get_text(rows, i, 3),
 			.occurred_at = pg_get_time(rows, i, 4),
 		};
-	*ret_entries = entries;
-	*ret_count = count;
+	*ret_trail = (struct api_store_trail){ entries, count };
 	return err_ok();
 }
 
 /* --- over all tenants --- */
 
-struct err api_store_ended(struct pg *pg, struct arena *arena, const struct api_store_ref *refs,
-	size_t count, struct api_store_ended **ret_ended, size_t *ret_count)
+struct err api_store_ended(struct pg *pg, struct arena *arena,
+	const struct api_store_watched *watched, struct api_store_news *ret_news)
 {
-	struct pg_array *tenants = pg_array_new(arena, PG_KIND_ID, count);
-	struct pg_array *jobs = pg_array_new(arena, PG_KIND_ID, count);
+	struct pg_array *tenants = pg_array_new(arena, PG_KIND_ID, watched->count);
+	struct pg_array *jobs = pg_array_new(arena, PG_KIND_ID, watched->count);
 	const struct pg_rows *rows;
 
 	if (tenants == NULL || jobs == NULL)
 		return arena_overflow();
-	for (size_t i = 0; i < count; i++) {
-		TRY(pg_array_add(tenants, pg_id(refs[i].tenant.id)));
-		TRY(pg_array_add(jobs, pg_id(refs[i].job_id)));
+	for (size_t i = 0; i < watched->count; i++) {
+		TRY(pg_array_add(tenants, pg_id(watched->refs[i].tenant.id)));
+		TRY(pg_array_add(jobs, pg_id(watched->refs[i].job_id)));
 	}
 	const struct pg_arg args[] = { pg_list(tenants), pg_list(jobs) };
 	TRY(pg_query(pg, arena, &select_ended, args, 2, &rows));
@@ -233,8 +233,7 @@ struct err api_store_ended(struct pg *pg, struct arena *arena, const struct api_
 	for (size_t i = 0; i < found; i++)
 		ended[i] = (struct api_store_ended){ { pg_get_id(rows, i, JOB_COLUMNS_COUNT) },
 			job_of(rows, i) };
-	*ret_ended = ended;
-	*ret_count = found;
+	*ret_news = (struct api_store_news){ ended, found };
 	return err_ok();
 }
 

@@ -13,6 +13,7 @@
 struct pg;
 
 struct api_store_key {
+	bool found; /* else nothing below is set */
 	struct tenant tenant;
 	const char *slug, *partner, *tenant_state;
 	int64_t deadline_s;
@@ -21,7 +22,7 @@ struct api_store_key {
 
 /* Whose API key has this hash (DIGEST_BYTES). One statement, outside of a transaction. */
 struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *hash,
-	const char *scope, struct api_store_key *ret_key, bool *ret_found) ERR_MUST_USE;
+	const char *scope, struct api_store_key *ret_key) ERR_MUST_USE;
 
 /* BEGIN with the tenant set; queued. The others need it; end it with pg_commit. */
 struct err api_store_begin(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
@@ -68,9 +69,14 @@ struct api_store_entry {
 	int64_t occurred_at;
 };
 
+struct api_store_trail {
+	struct api_store_entry *entries;
+	size_t count;
+};
+
 /* In the order of time; the first API_STORE_TRAIL_MAX. */
 struct err api_store_trail(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct api_store_entry **ret_entries, size_t *ret_count) ERR_MUST_USE;
+	struct id job_id, struct api_store_trail *ret_trail) ERR_MUST_USE;
 
 /* --- as esteira_frame_intake, over all tenants, without api_store_begin --- */
 
@@ -84,9 +90,19 @@ struct api_store_ended {
 	struct jobs_view job;
 };
 
+struct api_store_watched {
+	const struct api_store_ref *refs;
+	size_t count;
+};
+
+struct api_store_news {
+	struct api_store_ended *ended;
+	size_t count;
+};
+
 /* Those of the jobs that have ended. */
-struct err api_store_ended(struct pg *pg, struct arena *arena, const struct api_store_ref *refs,
-	size_t count, struct api_store_ended **ret_ended, size_t *ret_count) ERR_MUST_USE;
+struct err api_store_ended(struct pg *pg, struct arena *arena,
+	const struct api_store_watched *watched, struct api_store_news *ret_news) ERR_MUST_USE;
 
 /* Age in seconds of the oldest pending job (0 = none), pending jobs, jobs that ended within 60 s.
  */

@@ -35,10 +35,9 @@ struct err auth_check(struct pg *pg, struct arena *arena, const struct auth_key 
 	const char *scope, struct auth_who *ret_who)
 {
 	struct api_store_key row;
-	bool found;
 
-	TRY(api_store_lookup(pg, arena, key->hash, scope, &row, &found));
-	if (!found || !key->well_formed || strcmp(row.tenant_state, "active") != 0)
+	TRY(api_store_lookup(pg, arena, key->hash, scope, &row));
+	if (!row.found || !key->well_formed || strcmp(row.tenant_state, "active") != 0)
 		return err_reject(ERR_CODE_UNAUTHENTICATED, "");
 	struct auth_who who = { .tenant = row.tenant, .deadline_s = row.deadline_s };
 	snprintf(who.slug, sizeof who.slug, "%s", row.slug);

@@ -8,23 +8,29 @@ static struct err refused(void)
 		"Idempotency-Key is not 1 to 255 printable ASCII characters");
 }
 
-/* The inside of the quotes without its backslashes; false unless well-formed. */
+/* The character at *at of the inside of the quotes, which ends at last; \0: malformed. */
+static char unescape(struct str header, size_t last, size_t *at)
+{
+	char c = header.ptr[(*at)++];
+
+	if (c == '"')
+		return '\0';
+	if (c != '\\')
+		return c;
+	c = *at < last ? header.ptr[(*at)++] : '\0';
+	return c == '"' || c == '\\' ? c : '\0';
+}
+
+/* The inside of the quotes without its backslashes; false unless well-formed and short enough. */
 static bool unquote(struct str header, char *key, size_t *ret_len)
 {
 	size_t len = 0, last = header.len - 1;
 
 	if (header.len < 2 || header.ptr[last] != '"')
 		return false;
-	for (size_t i = 1; i < last; i++) {
-		char c = header.ptr[i];
-		if (c == '"')
-			return false;
-		if (c == '\\') {
-			c = ++i < last ? header.ptr[i] : '\0';
-			if (c != '"' && c != '\\')
-				return false;
-		}
-		if (len == IDEMPOTENCY_KEY_BYTES - 1)
+	for (size_t at = 1; at < last;) {
+		char c = unescape(header, last, &at);
+		if (c == '\0' || len == IDEMPOTENCY_KEY_BYTES - 1)
 			return false;
 		key[len++] = c;
 	}

@@ -85,8 +85,8 @@ static struct err load_key(struct result *result, struct pg *pg, struct arena *a
 
 	TRY(seal_version_of(sealed, &wanted.version));
 	TRY(api_store_begin(pg, wanted.tenant));
-	TRY(keyring_load(pg, arena, call->api->intake->master, &wanted, &context.key_version,
-		&context.tenant_key));
+	TRY(keyring_load(pg, arena, call->api->intake->master, &wanted, &context.tenant_key));
+	context.key_version = wanted.version;
 	TRY(pg_commit(pg));
 	call_hash_ip(&call->from, context.tenant_key);
 	*ret_context = context;

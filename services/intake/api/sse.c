@@ -28,8 +28,7 @@ struct poll {
 	struct pool_job job;
 	struct api_store_ref *refs;
 	size_t count;
-	struct api_store_ended *ended;
-	size_t ended_count;
+	struct api_store_news news;
 	bool busy, again;
 };
 
@@ -151,8 +150,8 @@ static struct err poll_run(struct pool_job *job, struct pg *pg, struct arena *ar
 {
 	struct poll *poll = (struct poll *)job;
 
-	return api_store_ended(
-		pg, arena, poll->refs, poll->count, &poll->ended, &poll->ended_count);
+	const struct api_store_watched watched = { poll->refs, poll->count };
+	return api_store_ended(pg, arena, &watched, &poll->news);
 }
 
 static void poll_now(struct sse_hub *hub)
@@ -213,8 +212,8 @@ static void poll_done(struct pool_job *job, struct err e)
 	poll->busy = false;
 	if (hub->stopped)
 		return;
-	for (size_t i = 0; e.kind == ERR_OK && i < poll->ended_count; i++)
-		tell_ended(hub, &poll->ended[i]);
+	for (size_t i = 0; e.kind == ERR_OK && i < poll->news.count; i++)
+		tell_ended(hub, &poll->news.ended[i]);
 	if (poll->again)
 		poll_now(hub);
 }

@@ -50,16 +50,15 @@ static struct err run(struct call *call, struct pg *pg, struct arena *arena)
 {
 	struct trail *trail = (struct trail *)call;
 	const struct tenant tenant = call->from.who.tenant;
-	struct api_store_entry *entries;
-	size_t count;
+	struct api_store_trail rows;
 
 	TRY(api_store_begin(pg, tenant));
-	TRY(api_store_trail(pg, arena, tenant, trail->job_id, &entries, &count));
+	TRY(api_store_trail(pg, arena, tenant, trail->job_id, &rows));
 	TRY(pg_commit(pg));
 	buf_add_str(&trail->body, STR("{\"entries\":["));
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < rows.count; i++) {
 		buf_add_str(&trail->body, i == 0 ? STR("") : STR(","));
-		write_entry(&entries[i], &trail->body);
+		write_entry(&rows.entries[i], &trail->body);
 	}
 	buf_add_str(&trail->body, STR("]}"));
 	return err_ok();

@@ -99,12 +99,13 @@ static struct err admit_parse(struct call *call)
 static struct err admit_run(struct call *call, struct pg *pg, struct arena *arena)
 {
 	struct admit *admit = (struct admit *)call;
-	const struct seal_key_row newest = { call->from.who.tenant, 0 };
+	struct seal_key_row newest = { call->from.who.tenant, 0 };
 	const struct seal_key *key;
 
 	TRY(api_store_begin(pg, call->from.who.tenant));
-	TRY(keyring_load(pg, arena, call->api->intake->master, &newest, &admit->key_version, &key));
+	TRY(keyring_load(pg, arena, call->api->intake->master, &newest, &key));
 	TRY(pg_commit(pg));
+	admit->key_version = newest.version;
 	admit->tenant_key = *key;
 	call_hash_ip(&call->from, key);
 	return err_ok();

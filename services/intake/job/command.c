@@ -13,7 +13,6 @@ struct work {
 	const struct command_caller *caller;
 	struct outbox *outbox;
 	struct store_job job;
-	bool found;
 };
 
 static struct err begin(struct work *work, struct id job_id)
@@ -26,8 +25,7 @@ static struct err begin(struct work *work, struct id job_id)
 	outbox_set_origin(work->outbox, work->caller->traceparent, work->caller->slug);
 	TRY(pg_begin(env->pg));
 	TRY(store_set_tenant(env->pg, work->caller->tenant));
-	return store_load_job(
-		env->pg, env->arena, work->caller->tenant, job_id, &work->job, &work->found);
+	return store_load_job(env->pg, env->arena, work->caller->tenant, job_id, &work->job);
 }
 
 static struct err finish(struct work *work)
@@ -55,8 +53,8 @@ static struct err insert(struct work *work, const struct command_upload *upload)
 	};
 
 	TRY(store_insert_job(work->env->pg, &row));
-	return store_load_job(work->env->pg, work->env->arena, caller->tenant, upload->job_id,
-		&work->job, &work->found);
+	return store_load_job(
+		work->env->pg, work->env->arena, caller->tenant, upload->job_id, &work->job);
 }
 
 static struct err announce_upload(struct work *work, const struct command_upload *upload)
@@ -88,9 +86,9 @@ static struct err answer_winner(struct work *work, const struct store_idempotenc
 	if (strcmp(winner->document_hash, upload->document_hash) != 0)
 		return err_reject(ERR_CODE_IDEMPOTENCY_MISMATCH,
 			err_code_title(ERR_CODE_IDEMPOTENCY_MISMATCH));
-	TRY(store_load_job(work->env->pg, work->env->arena, work->caller->tenant, winner->job_id,
-		&work->job, &work->found));
-	if (!work->found)
+	TRY(store_load_job(
+		work->env->pg, work->env->arena, work->caller->tenant, winner->job_id, &work->job));
+	if (!work->job.found)
 		return err_retry(ERR_CODE_TRY_AGAIN, "the job of this key is gone");
 	pg_rollback(work->env->pg);
 	*ret_job = (struct command_job){ .job_id = winner->job_id,
@@ -152,7 +150,7 @@ struct err command_delete(const struct command_env *env, const struct command_ca
 	struct work work = { .env = env, .caller = caller };
 
 	TRY(begin(&work, job_id));
-	if (!work.found)
+	if (!work.job.found)
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
 	const struct decision decision = decide(&work.job.state, DECIDE_ON_CANCEL);
 	if (decision.verdict == DECIDE_APPLY && decision.purge_now)
@@ -176,7 +174,7 @@ struct err command_deliver(
 	bool first;
 
 	TRY(begin(&work, job_id));
-	if (!work.found)
+	if (!work.job.found)
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
 	TRY(store_deliver(env->pg, env->arena, &work.job, caller->api_key_hash, &first));
 	struct events_entry entry = announce_entry(&work.job, "DELIVERED");

@@ -18,15 +18,14 @@ static struct err consider(struct scope *scope, struct id job_id, enum decide_ev
 	struct store_job *ret_job, bool *ret_apply)
 {
 	struct verdict *verdict = arena_alloc(scope->arena, sizeof *verdict);
-	bool found;
 
 	if (verdict == NULL)
 		return arena_overflow();
 	scope->user = verdict;
 	verdict->job_id = job_id;
 	*ret_apply = false;
-	TRY(store_load_job(scope->pg, scope->arena, scope->event->tenant, job_id, ret_job, &found));
-	if (!found) /* replayed after the row's time */
+	TRY(store_load_job(scope->pg, scope->arena, scope->event->tenant, job_id, ret_job));
+	if (!ret_job->found) /* replayed after the row's time */
 		return err_ok();
 	verdict->decision = decide(&ret_job->state, event);
 	*ret_apply = verdict->decision.verdict == DECIDE_APPLY;

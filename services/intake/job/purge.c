@@ -20,9 +20,8 @@
 
 enum {
 	ROUND_MS = 1000,
-	SWEEP_MS = 60000,
+	SWEEP_MAX_MS = 60000,
 	KEYS_MS = 3600000,
-	ORPHAN_AGE_MS = 600000,
 	LIST_MAX = 500,
 	ARENA_BYTES = 4 << 20,
 	RETRY_MAX_S = 60,
@@ -63,13 +62,11 @@ static bool parse_key(const char *key, struct store_due *ret_job)
 
 /* --- due purges --- */
 
-static struct err begin(struct purge *purge, const struct store_due *due, struct store_job *ret_job,
-	bool *ret_found)
+static struct err begin(struct purge *purge, const struct store_due *due, struct store_job *ret_job)
 {
 	TRY(pg_begin(purge->pg));
 	TRY(store_set_tenant(purge->pg, due->tenant));
-	return store_load_job(
-		purge->pg, purge->arena, due->tenant, due->job_id, ret_job, ret_found);
+	return store_load_job(purge->pg, purge->arena, due->tenant, due->job_id, ret_job);
 }
 
 static struct err finish(struct purge *purge, struct outbox *outbox)
@@ -91,13 +88,12 @@ static struct err end_overdue(struct purge *purge, const struct store_due *due, 
 {
 	struct outbox *outbox;
 	struct store_job job;
-	bool found;
 
 	TRY(new_outbox(purge, &outbox));
-	TRY(begin(purge, due, &job, &found));
+	TRY(begin(purge, due, &job));
 	const struct decision decision =
-		found ? decide(&job.state, DECIDE_ON_OVERDUE) : (struct decision){ 0 };
-	*ret_ended = found && decision.verdict == DECIDE_APPLY && decision.purge_now;
+		job.found ? decide(&job.state, DECIDE_ON_OVERDUE) : (struct decision){ 0 };
+	*ret_ended = job.found && decision.verdict == DECIDE_APPLY && decision.purge_now;
 	if (!*ret_ended) {
 		pg_rollback(purge->pg);
 		return err_ok();
@@ -115,13 +111,12 @@ static struct err confirm(struct purge *purge, const struct store_due *due)
 {
 	struct outbox *outbox;
 	struct store_job job;
-	bool found;
 
 	TRY(new_outbox(purge, &outbox));
-	TRY(begin(purge, due, &job, &found));
+	TRY(begin(purge, due, &job));
 	const struct decision decision =
-		found ? decide(&job.state, DECIDE_ON_DELETED) : (struct decision){ 0 };
-	if (!found || decision.verdict != DECIDE_APPLY) {
+		job.found ? decide(&job.state, DECIDE_ON_DELETED) : (struct decision){ 0 };
+	if (!job.found || decision.verdict != DECIDE_APPLY) {
 		TRY(store_purged(purge->pg,
 			&(struct store_job){ .tenant = due->tenant, .job_id = due->job_id }));
 		return pg_commit(purge->pg);
@@ -202,7 +197,7 @@ static struct err record_orphan(struct purge *purge, const struct store_due *orp
 		.actor = "esteira-intake",
 		.action = "orphan.deleted",
 		.object = key + ID_TEXT_BYTES,
-		.reason = "no job row, older than 10 minutes",
+		.reason = "an object without a job",
 		.occurred_at = clock_wall_ms(),
 		.metadata = { .count = 1 },
 	};
@@ -211,6 +206,11 @@ static struct err record_orphan(struct purge *purge, const struct store_due *orp
 	TRY(pg_begin(purge->pg));
 	TRY(announce_operation(outbox, orphan->tenant, &operation));
 	return finish(purge, outbox);
+}
+
+static int64_t orphan_age_ms(const struct purge *purge)
+{
+	return purge->intake->conf->orphan_age_s * 1000;
 }
 
 static struct err sweep_page(struct purge *purge, const struct s3_page *page)
@@ -222,7 +222,7 @@ static struct err sweep_page(struct purge *purge, const struct s3_page *page)
 	if (old == NULL || known == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < page->count; i++)
-		if (clock_wall_ms() - page->objects[i].modified_ms > ORPHAN_AGE_MS &&
+		if (clock_wall_ms() - page->objects[i].modified_ms > orphan_age_ms(purge) &&
 			parse_key(page->objects[i].key, &old[count]))
 			count++;
 	if (count == 0)
@@ -258,9 +258,12 @@ static struct err sweep(struct purge *purge)
 static struct err round_of(struct purge *purge)
 {
 	int64_t now = clock_mono_ms();
+	int64_t sweep_ms = orphan_age_ms(purge) / 2;
 
+	if (sweep_ms > SWEEP_MAX_MS)
+		sweep_ms = SWEEP_MAX_MS;
 	TRY(purge_due(purge));
-	if (now - purge->swept_ms >= SWEEP_MS) {
+	if (now - purge->swept_ms >= sweep_ms) {
 		purge->swept_ms = now;
 		TRY(sweep(purge));
 	}

@@ -97,15 +97,16 @@ struct err store_set_tenant(struct pg *pg, struct tenant tenant)
 }
 
 struct err store_load_job(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct store_job *ret_job, bool *ret_found)
+	struct id job_id, struct store_job *ret_job)
 {
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_id(tenant.id), pg_id(job_id) };
 	struct store_job job = { .tenant = tenant, .job_id = job_id };
 
 	TRY(pg_query(pg, arena, &load_job, args, 2, &rows));
-	*ret_found = pg_count(rows) == 1;
-	if (!*ret_found)
+	job.found = pg_count(rows) == 1;
+	*ret_job = job;
+	if (!job.found)
 		return err_ok();
 	if (!decide_status_parse(str_of(pg_get_text(rows, 0, 0)), &job.state.status))
 		return err_fatal(

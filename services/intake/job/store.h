@@ -13,6 +13,7 @@ struct pg;
 
 /* A job as decisions need it; texts in the arena's rows. */
 struct store_job {
+	bool found;
 	struct tenant tenant;
 	struct id job_id;
 	struct decide_job state;
@@ -24,9 +25,9 @@ struct store_job {
 /* Makes the tenant the transaction's. Queued. */
 struct err store_set_tenant(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
 
-/* Locks and reads the row. *ret_found false: there is none (of this tenant). */
+/* Locks and reads the row. ret_job->found false: there is none (of this tenant). */
 struct err store_load_job(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct id job_id, struct store_job *ret_job, bool *ret_found) ERR_MUST_USE;
+	struct id job_id, struct store_job *ret_job) ERR_MUST_USE;
 
 struct store_new_job {
 	struct tenant tenant;

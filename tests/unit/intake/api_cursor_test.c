@@ -1,0 +1,80 @@
+#include "api/cursor.h"
+
+#include <check.h>
+#include <string.h>
+
+static const uint8_t key[CURSOR_KEY_BYTES] = { 1, 2, 3 };
+static const struct tenant alfa = { { { 0xa1, 1 } } }, beta = { { { 0xbe, 2 } } };
+static const struct cursor places[] = {
+	{ 0, { { 0 } } },
+	{ 1795262400123456, { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } } },
+	{ INT64_MAX, { { 0xff, 0xff } } },
+};
+
+START_TEST(test_comes_back)
+{
+	char text[CURSOR_TEXT_BYTES];
+	struct cursor back;
+
+	cursor_format(key, alfa, &places[_i], text);
+	ck_assert_uint_lt(strlen(text), sizeof text);
+	ck_assert_int_eq(cursor_parse(key, alfa, str_of(text), &back).kind, ERR_OK);
+	ck_assert_int_eq(back.created_us, places[_i].created_us);
+	ck_assert(id_eq(back.job_id, places[_i].job_id));
+}
+END_TEST
+
+START_TEST(test_of_another_tenant_or_key)
+{
+	static const uint8_t other[CURSOR_KEY_BYTES] = { 1, 2, 4 };
+	char text[CURSOR_TEXT_BYTES];
+	struct cursor back;
+
+	cursor_format(key, alfa, &places[1], text);
+	ck_assert(err_is(cursor_parse(key, beta, str_of(text), &back), ERR_CODE_BAD_PARAMETER));
+	ck_assert(err_is(cursor_parse(other, alfa, str_of(text), &back), ERR_CODE_BAD_PARAMETER));
+}
+END_TEST
+
+START_TEST(test_every_letter_counts)
+{
+	char text[CURSOR_TEXT_BYTES];
+	struct cursor back;
+
+	cursor_format(key, alfa, &places[1], text);
+	for (size_t i = 0; i < strlen(text); i++) {
+		char was = text[i];
+		text[i] = was == 'A' ? 'B' : 'A';
+		ck_assert_int_eq(cursor_parse(key, alfa, str_of(text), &back).kind, ERR_REJECT);
+		text[i] = was;
+	}
+}
+END_TEST
+
+START_TEST(test_not_a_cursor)
+{
+	static const char *const texts[] = { "", "A", "not base64url!", "AAAA",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+	struct cursor back;
+
+	ck_assert_int_eq(cursor_parse(key, alfa, str_of(texts[_i]), &back).kind, ERR_REJECT);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("api/cursor");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, test_comes_back, 0, sizeof places / sizeof *places);
+	tcase_add_test(tcase, test_of_another_tenant_or_key);
+	tcase_add_test(tcase, test_every_letter_counts);
+	tcase_add_loop_test(tcase, test_not_a_cursor, 0, 6);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

@@ -1,0 +1,77 @@
+#include "api/jobs.h"
+
+#include <check.h>
+#include <math.h>
+
+static const struct jobs_view pending = {
+	.job_id = { { 1, 0x9a } },
+	.status = "pending",
+	.hashes = { "ab", NULL },
+	.size_bytes = 7,
+	.pages = { CODEC_NO_INT, CODEC_NO_INT, CODEC_NO_INT },
+	.confidence_avg = (double)NAN,
+	.processing_ms = CODEC_NO_INT,
+	.times = { 0, CODEC_NO_INT, CODEC_NO_INT, 600000, CODEC_NO_INT },
+};
+
+START_TEST(test_unknown_fields_are_left_out)
+{
+	struct buf json SCOPED(buf_done) = BUF(JOBS_JSON_MAX_BYTES);
+
+	ck_assert_int_eq(jobs_write(&pending, &json).kind, ERR_OK);
+	ck_assert_str_eq(json.ptr,
+		"{\"job_id\":\"019a0000-0000-0000-0000-000000000000\",\"status\":\"pending\","
+		"\"document_hash\":\"ab\",\"size_bytes\":7,"
+		"\"created_at\":\"1970-01-01T00:00:00.000Z\","
+		"\"expires_at\":\"1970-01-01T00:10:00.000Z\"}");
+}
+END_TEST
+
+START_TEST(test_all_fields)
+{
+	struct buf json SCOPED(buf_done) = BUF(JOBS_JSON_MAX_BYTES);
+	struct jobs_view job = pending;
+
+	job.status = "completed";
+	job.hashes.result = "cd";
+	job.pages = (struct jobs_pages){ 3, 2, 1 };
+	job.confidence_avg = 93.4;
+	job.processing_ms = 812;
+	job.error_code = "no_text";
+	job.times = (struct jobs_times){ 1, 2, 3, 4, 5 };
+	ck_assert_int_eq(jobs_write(&job, &json).kind, ERR_OK);
+	ck_assert_str_eq(json.ptr,
+		"{\"job_id\":\"019a0000-0000-0000-0000-000000000000\",\"status\":\"completed\","
+		"\"document_hash\":\"ab\",\"result_hash\":\"cd\",\"size_bytes\":7,"
+		"\"pages_total\":3,\"pages_text\":2,\"pages_ocr\":1,\"confidence_avg\":93.4,"
+		"\"processing_ms\":812,\"error_code\":\"no_text\","
+		"\"created_at\":\"1970-01-01T00:00:00.001Z\","
+		"\"started_at\":\"1970-01-01T00:00:00.002Z\","
+		"\"completed_at\":\"1970-01-01T00:00:00.003Z\","
+		"\"expires_at\":\"1970-01-01T00:00:00.004Z\","
+		"\"result_expires_at\":\"1970-01-01T00:00:00.005Z\"}");
+}
+END_TEST
+
+START_TEST(test_final)
+{
+	ck_assert(jobs_is_final("completed") && jobs_is_final("failed"));
+	ck_assert(!jobs_is_final("pending") && !jobs_is_final("processing"));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("api/jobs");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, test_unknown_fields_are_left_out);
+	tcase_add_test(tcase, test_all_fields);
+	tcase_add_test(tcase, test_final);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
