@@ -1,6 +1,6 @@
 /*
- * The main() of a fuzz harness in a build without libFuzzer: runs every file of the corpus folders named
- * on the command line once, so that the corpus is a regression test with every compiler.
+ * The main() of a fuzz harness in a build without libFuzzer: runs every file of the corpus folders
+ * named on the command line once, so that the corpus is a regression test with every compiler.
  */
 #include <dirent.h>
 #include <stdint.h>

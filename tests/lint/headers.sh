@@ -4,7 +4,7 @@
 
 compile() {
 	local header=$1 service
-	service=$(cut -d/ -f1-2 <<<"$header")
+	service=$(cut -d/ -f1-2 <<<"${header#"$PWD/"}")
 	# a function nobody uses is what a header of static inlines looks like here
 	gcc -std=gnu17 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Wno-unused-function -Werror \
 		-Ilibshared -I"$service" -x c - <<<"#include \"${header#libshared/}\"" 2>&1 |

@@ -36,7 +36,7 @@ home_of() {
 judge_quoted() {
 	local place=$1 file=${1%%:*} name=$2 top=${2%%/*} service
 	service=$(cut -d/ -f1-2 <<<"$file")
-	if [[ $file == */decide.c && $name != base/* && $name != model/* && $name != decide.h && $name != events.h ]]; then
+	if [[ $file == */decide.c && $name != base/* && $name != model/* && ${name##*/} != decide.h && ${name##*/} != events.h ]]; then
 		echo "$place: decide.c is pure and does not include $name"
 	elif [[ $file == libshared/* || -e libshared/$name ]]; then
 		if [[ ! -e libshared/$name ]]; then
