@@ -110,12 +110,25 @@ void conf_help(const struct conf_item *items, FILE *out)
 			items->help);
 }
 
+static void print_range(const struct conf_item *item, FILE *out)
+{
+	if (item->kind == CONF_INT)
+		fprintf(out, " %lld to %lld.", (long long)item->min, (long long)item->max);
+	for (struct str rest = str_of(item->choices); rest.len > 0;) {
+		struct str word = str_cut(rest, '|', &rest);
+		fprintf(out, " `%.*s`%s", (int)word.len, word.ptr, rest.len > 0 ? " or" : ".");
+	}
+}
+
 void conf_markdown(const struct conf_item *items, FILE *out)
 {
-	for (; items->name != NULL; items++)
-		fprintf(out, "| `%s`%s | `%s` | %s |\n", items->name,
+	for (; items->name != NULL; items++) {
+		fprintf(out, "| `%s`%s | `%s` | %s", items->name,
 			items->kind == CONF_SECRET ? " or `_FILE`" : "", shown_default(items),
 			items->help);
+		print_range(items, out);
+		fprintf(out, " |\n");
+	}
 }
 
 void conf_print(const struct conf_item *items, const void *base, FILE *out)

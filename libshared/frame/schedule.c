@@ -380,6 +380,9 @@ size_t schedule_take(struct schedule *schedule, struct record **ret_records)
 		}
 		wait_until(schedule, due_ms);
 	}
+	/* who waits with a due time may be us: somebody else has to watch what is left */
+	if (schedule->ready.first != NULL || schedule->delayed.first != NULL)
+		pthread_cond_signal(&schedule->changed);
 	pthread_mutex_unlock(&schedule->lock);
 	return count;
 }

@@ -85,7 +85,8 @@ void codec_quote(struct str text, struct buf *out)
 		else
 			buf_addf(out, "\\u%04x", c);
 	}
-	buf_add(out, text.ptr + from, text.len - from);
+	if (text.len > from)
+		buf_add(out, text.ptr + from, text.len - from);
 	buf_add(out, "\"", 1);
 }
 
@@ -142,6 +143,8 @@ static struct err write_value(
 		return err_fatal(ERR_CODE_INTERNAL, "a field's data class may not go to this sink");
 	if (field->kind == CODEC_TEXT)
 		return write_text(field, at, out);
+	if (field->kind == CODEC_REAL && isinf(*(const double *)at))
+		return err_fatal(ERR_CODE_INTERNAL, "a number to be written is infinite");
 	if (field->kind == CODEC_OBJECT)
 		return codec_write(field->item, at, sink, out);
 	if (field->kind == CODEC_LIST)

@@ -201,7 +201,11 @@ static struct err end_try(struct run *run, struct slot *slot)
 
 	TRY(try_outcome(slot, &answer, &outcome));
 	if (outcome != ERR_CODE_NONE) {
-		run->outcome = outcome;
+		/* what an earlier try read is better than nothing */
+		if (slot->best_confidence < 0)
+			run->outcome = outcome;
+		else
+			finish_page(run, slot);
 		return err_ok();
 	}
 	double confidence =

@@ -46,7 +46,7 @@ static bool parse(int argc, char **argv, struct options *ret_options)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		int number = optarg == NULL ? 0 : atoi(optarg);
+		int number = optarg == NULL ? 0 : (int)strtol(optarg, NULL, 10);
 		switch (c) {
 		case 'j':
 			options.conf.jail_path = optarg;

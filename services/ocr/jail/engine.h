@@ -1,7 +1,7 @@
 /*
  * Tesseract with its model loaded once, before the forks. One model, Portuguese: it reads English
- * as well as the English one does (docs/decisions/ocr-zoom.md). Not thread-safe; a recogniser is a
- * process.
+ * as well as the English one does (docs/decisions/0007-ocr-zoom.md). Not thread-safe; a recogniser
+ * is a process.
  */
 #ifndef ESTEIRA_OCR_JAIL_ENGINE_H
 #define ESTEIRA_OCR_JAIL_ENGINE_H

@@ -11,7 +11,8 @@
 #include "upright.h"
 
 /* Below this a page whose letters do not tell is also read the other ways round: a page the wrong
- * way up reads at 40 to 55, a poor one the right way up at 75 and more (docs/decisions). */
+ * way up reads at 40 to 55, a poor one the right way up at 75 and more
+ * (docs/decisions/0007-ocr-zoom.md). */
 static const double wrong_way_confidence = 70;
 
 struct view {

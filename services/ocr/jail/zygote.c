@@ -247,26 +247,35 @@ static void kill_child(struct child *child)
 	child->killed = true;
 }
 
+/* Fills in what to wait for; how many there are. Of a child only the hang-up counts, and of a
+ * killed one not even that, as it would be told for ever. */
+static size_t list_polls(const struct zygote *zygote, struct pollfd *ret_polls)
+{
+	ret_polls[0] = (struct pollfd){ zygote->socket_fd, POLLIN, 0 };
+	ret_polls[1] = (struct pollfd){ zygote->signal_fd, POLLIN, 0 };
+	for (size_t i = 0; i < zygote->child_count; i++) {
+		const struct child *child = &zygote->children[i];
+		ret_polls[2 + i] = (struct pollfd){ child->killed ? -1 : child->control_fd, 0, 0 };
+	}
+	return 2 + zygote->child_count;
+}
+
+static void kill_unwanted(struct zygote *zygote, const struct pollfd *polls)
+{
+	for (size_t i = 0; i < zygote->child_count; i++)
+		if (polls[2 + i].revents != 0)
+			kill_child(&zygote->children[i]);
+}
+
 int zygote_serve(struct zygote *zygote)
 {
 	struct pollfd polls[2 + JAIL_CHILDREN_MAX];
 	bool open = true;
 
 	while (open) {
-		size_t count = zygote->child_count;
-		polls[0] = (struct pollfd){ zygote->socket_fd, POLLIN, 0 };
-		polls[1] = (struct pollfd){ zygote->signal_fd, POLLIN, 0 };
-		/* only a hang-up counts; a killed child's would be told for ever */
-		for (size_t i = 0; i < count; i++)
-			polls[2 + i] = (struct pollfd){
-				zygote->children[i].killed ? -1 : zygote->children[i].control_fd, 0,
-				0
-			};
-		if (poll(polls, 2 + count, -1) < 0 && errno != EINTR)
+		if (poll(polls, list_polls(zygote, polls), -1) < 0 && errno != EINTR)
 			break;
-		for (size_t i = 0; i < count; i++)
-			if (polls[2 + i].revents != 0)
-				kill_child(&zygote->children[i]);
+		kill_unwanted(zygote, polls);
 		if (polls[1].revents != 0)
 			reap(zygote);
 		if (polls[0].revents != 0)

@@ -1,7 +1,7 @@
 /*
- * The process everything hostile descends from: single-threaded, the model loaded, no descriptor but
- * its socket. It forks on request, reaps, reports, and kills a child as soon as nobody waits for
- * it.
+ * The process everything hostile descends from: single-threaded, the model loaded, no descriptor
+ * but its socket. It forks on request, reaps, reports, and kills a child as soon as nobody waits
+ * for it.
  */
 #ifndef ESTEIRA_OCR_JAIL_ZYGOTE_H
 #define ESTEIRA_OCR_JAIL_ZYGOTE_H

@@ -67,14 +67,15 @@ static int page_of(const char *box, const char *contents)
 /* Built beside the tests: bin/esteira-ocr-jail. */
 static const char *jail_path(void)
 {
+	static const char name[] = "/bin/esteira-ocr-jail";
 	static char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 64);
+	ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof name);
 
 	ck_assert_int_gt(len, 0);
 	path[len] = '\0';
 	for (int up = 0; up < 2; up++)
 		*strrchr(path, '/') = '\0';
-	strcat(path, "/bin/esteira-ocr-jail");
+	memcpy(path + strlen(path), name, sizeof name);
 	return path;
 }
 
