@@ -239,11 +239,12 @@ START_TEST(prints)
 				"ESTEIRA_TEST_MODE=require\nESTEIRA_TEST_SIZE=12\n" },
 		{ print_no_secret, "ESTEIRA_TEST_NAME=somebody\nESTEIRA_TEST_SECRET=\n"
 				   "ESTEIRA_TEST_MODE=require\nESTEIRA_TEST_SIZE=12\n" },
-		{ print_markdown, "| `ESTEIRA_TEST_NAME` | `somebody` | Who. |\n"
-				  "| `ESTEIRA_TEST_SECRET` or `_FILE` | `none` | A secret. |\n"
-				  "| `ESTEIRA_TEST_MODE` | `require` | How. |\n"
-				  "| `ESTEIRA_TEST_SIZE` | `12` | Size, bytes. |\n"
-				  "| `ESTEIRA_TEST_NAME` | `required` | Who. |\n" },
+		{ print_markdown,
+			"| `ESTEIRA_TEST_NAME` | `somebody` | Who. |\n"
+			"| `ESTEIRA_TEST_SECRET` or `_FILE` | `none` | A secret. |\n"
+			"| `ESTEIRA_TEST_MODE` | `require` | How. `require` or `best-effort`. |\n"
+			"| `ESTEIRA_TEST_SIZE` | `12` | Size, bytes. 1 to 1000. |\n"
+			"| `ESTEIRA_TEST_NAME` | `required` | Who. |\n" },
 		{ print_help, "  ESTEIRA_TEST_NAME (somebody)\n      Who.\n"
 			      "  ESTEIRA_TEST_SECRET[_FILE] (none)\n      A secret.\n"
 			      "  ESTEIRA_TEST_MODE (require)\n      How.\n"
