@@ -142,7 +142,8 @@ static inline bool s3_stub_check_query(struct s3_stub *stub,
 	plan->headers = (struct s3_sign_list){ &host, 1 };
 	plan->payload_hash = S3_SIGN_UNSIGNED;
 	plan->date = date;
-	bool good = s3_sign_presign(&stub->key, plan, atoi(expires), &expected).kind == ERR_OK &&
+	bool good = s3_sign_presign(&stub->key, plan, strtol(expires, NULL, 10), &expected).kind ==
+			    ERR_OK &&
 		    str_eq(buf_str(&expected), query);
 	buf_done(&expected);
 	return good;
