@@ -317,6 +317,10 @@ class Wire:
             body = self._exactly(int(answer.header("Content-Length")))
         return record(method, target, answer._replace(body=body))
 
+    def peek_more(self):
+        """Wait for more of the answer in left; false when the server has closed."""
+        return self._more()
+
     def peek(self):
         """Did the server send anything before it closed?"""
         return bool(self.left) or self._more()

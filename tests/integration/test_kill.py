@@ -22,10 +22,11 @@ DOCS = int(os.environ.get("ESTEIRA_DOCS", "60"))
 KILLS = int(os.environ.get("ESTEIRA_KILLS", "12"))
 SEED = int(os.environ.get("ESTEIRA_SEED", "20260101"))
 VICTIMS = ("intake-1", "ocr-1", "audit-1")
-BRIEF_EVERY, SCAN_EVERY = 4, 15  # every n-th document has a deadline of 60 s, is a scan
+# every n-th document has a deadline of 60 s, is a scan, is a large one
+BRIEF_EVERY, SCAN_EVERY, LARGE_EVERY, LARGE_BYTES = 4, 5, 3, 2_000_000
 DEADLINES = {"firme": 86400, "breve": 60}
 PARTNERS = 4
-GAP_S = 4.0
+GAP_S = 2.0
 GIVE_UP_S = 180
 ORPHAN_AGE_S = 660
 AWAY = (OSError, http.client.HTTPException)
@@ -37,7 +38,8 @@ class Document:
     def __init__(self, number, scan):
         self.mark = f"Documento {number:05} da esteira, folha avulsa"
         self.scan = number % SCAN_EVERY == SCAN_EVERY - 1
-        self.data = scan + b"%% %d\n" % number if self.scan else belt.tiny_pdf(self.mark)
+        self.data = scan + b"%% %d\n" % number if self.scan else belt.tiny_pdf(
+            self.mark, LARGE_BYTES if number % LARGE_EVERY == 0 else 0)
         self.tenant = "breve" if number % BRIEF_EVERY == 0 else "firme"
         self.key, self.job_id, self.job, self.texts = f"kill-{number}", None, None, None
 

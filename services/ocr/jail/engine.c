@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <tesseract/capi.h>
 
-#include "serial.h"
+#include "shortcut.h"
 
 struct engine {
 	TessBaseAPI *api;
@@ -34,7 +34,7 @@ struct engine *engine_new(void)
 
 	if (engine == NULL)
 		return NULL;
-	serial_use();
+	shortcut_use();
 	setMsgSeverity(L_SEVERITY_NONE);
 	engine->api = TessBaseAPICreate();
 	if (engine->api == NULL || TessBaseAPIInit2(engine->api, NULL, "por", OEM_LSTM_ONLY) != 0) {

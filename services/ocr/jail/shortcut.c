@@ -1,4 +1,6 @@
-#include "serial.h"
+#include "shortcut.h"
+
+#include <leptonica/allheaders.h>
 
 /* The compiler's interface to libgomp (gcc, libgomp/libgomp_g.h). */
 void GOMP_parallel(void (*fn)(void *arg), void *arg, unsigned threads, unsigned flags);
@@ -13,9 +15,9 @@ struct sections {
 };
 
 /* The sections under way: the interface has no other place for them. */
-static struct sections serial_now;
+static struct sections shortcut_now;
 
-void serial_use(void)
+void shortcut_use(void)
 {
 }
 
@@ -29,20 +31,27 @@ void GOMP_parallel(void (*fn)(void *arg), void *arg, unsigned threads, unsigned 
 void GOMP_parallel_sections(
 	void (*fn)(void *arg), void *arg, unsigned threads, unsigned count, unsigned flags)
 {
-	const struct sections outer = serial_now;
+	const struct sections outer = shortcut_now;
 
 	(void)threads;
 	(void)flags;
-	serial_now = (struct sections){ 1, count };
+	shortcut_now = (struct sections){ 1, count };
 	fn(arg);
-	serial_now = outer;
+	shortcut_now = outer;
 }
 
 unsigned GOMP_sections_next(void)
 {
-	return serial_now.next <= serial_now.count ? serial_now.next++ : 0;
+	return shortcut_now.next <= shortcut_now.count ? shortcut_now.next++ : 0;
 }
 
 void GOMP_sections_end_nowait(void)
 {
+}
+
+/* leptonica's own format is its memory; pixReadMem() knows a format by its first bytes. */
+l_ok pixWriteMem(l_uint8 **pdata, size_t *psize, PIX *pix, l_int32 format)
+{
+	(void)format;
+	return pixWriteMemSpix(pdata, psize, pix);
 }
