@@ -24,6 +24,8 @@ struct admin {
 	struct metrics *metrics;
 	struct web *web;
 	bool draining;
+	void (*closed)(void *arg);
+	void *closed_arg;
 };
 
 static const struct metrics_spec info_spec = { METRICS_GAUGE, "esteira_build_info",
@@ -233,13 +235,17 @@ struct err admin_open(
 
 static void on_closed(void *arg)
 {
-	free(arg);
+	struct admin *admin = arg;
+
+	admin->closed(admin->closed_arg);
+	free(admin);
 }
 
-void admin_close(struct admin *admin)
+void admin_close(struct admin *admin, void (*done)(void *arg), void *arg)
 {
-	if (admin != NULL)
-		web_close(admin->web, 0, on_closed, admin);
+	admin->closed = done;
+	admin->closed_arg = arg;
+	web_close(admin->web, 0, on_closed, admin);
 }
 
 void admin_set_draining(struct admin *admin)

@@ -30,8 +30,9 @@ struct metrics *admin_metrics_new(const char *service, const char *version);
 /* Listens. Everything in conf is borrowed. Loop thread. */
 struct err admin_open(const struct admin_conf *conf, struct metrics *metrics,
 	struct admin **ret_admin) ERR_MUST_USE;
-/* Loop thread, after loop_run; NULL is fine. The loop must turn once more. */
-void admin_close(struct admin *admin);
+/* Stops listening and frees; done(arg) runs on the loop when nothing is left. Loop thread, which
+ * must turn. */
+void admin_close(struct admin *admin, void (*done)(void *arg), void *arg);
 
 /* From now on /readyz answers 503. Loop thread. */
 void admin_set_draining(struct admin *admin);

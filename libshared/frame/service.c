@@ -246,6 +246,24 @@ static struct err open_all(struct service_context *context)
 
 /* --- closing --- */
 
+static void on_admin_closed(void *arg)
+{
+	struct service_context *context = arg;
+
+	loop_stop(context->loop);
+}
+
+/* The last to go, so that a drain can be watched to its end. */
+static void close_admin(void *arg)
+{
+	struct service_context *context = arg;
+
+	if (context->admin == NULL)
+		loop_stop(context->loop);
+	else
+		admin_close(context->admin, on_admin_closed, context);
+}
+
 static void *stop_main(void *arg)
 {
 	struct service_context *context = arg;
@@ -253,7 +271,8 @@ static void *stop_main(void *arg)
 	engine_stop(context->engine);
 	if (context->service->stop != NULL && context->state != NULL)
 		context->service->stop(context->state);
-	loop_stop(context->loop);
+	if (!loop_post(context->loop, close_admin, context))
+		loop_stop(context->loop);
 	return NULL;
 }
 
@@ -274,7 +293,6 @@ static void close_all(struct service_context *context)
 		stop_threads(context);
 	if (context->service->close != NULL && context->state != NULL)
 		context->service->close(context->state);
-	admin_close(context->admin);
 	loop_timer_free(context->drain.timer);
 	loop_close(context->loop);
 	engine_close(context->engine);

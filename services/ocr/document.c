@@ -98,9 +98,11 @@ struct err document_open(const struct document_conf *conf, struct document_reade
 	}
 	reader->readers_fd = permit_open(reader->conf.readers);
 	reader->recognisers_fd = permit_open(reader->conf.recognisers);
-	if (reader->readers_fd < 0 || reader->recognisers_fd < 0) {
+	reader->locale = textlayer_locale();
+	if (reader->readers_fd < 0 || reader->recognisers_fd < 0 || reader->locale == (locale_t)0) {
 		document_close(reader);
-		return err_fatal(ERR_CODE_INTERNAL, "no descriptors for the document reader");
+		return err_fatal(
+			ERR_CODE_INTERNAL, "no descriptors or memory for the document reader");
 	}
 	*ret_reader = reader;
 	return err_ok();
@@ -115,6 +117,8 @@ void document_close(struct document_reader *reader)
 		close(reader->readers_fd);
 	if (reader->recognisers_fd >= 0)
 		close(reader->recognisers_fd);
+	if (reader->locale != (locale_t)0)
+		freelocale(reader->locale);
 	free(reader);
 }
 
@@ -225,7 +229,7 @@ static struct err take_layers(struct reading *reading)
 	struct child *children[] = { &text_child, &picture_child };
 	int64_t start_ms = clock_mono_ms();
 
-	if (!textlayer_open(&reading->layer, pages, text_bytes) ||
+	if (!textlayer_open(&reading->layer, reading->reader->locale, pages, text_bytes) ||
 		!pictures_open(&reading->pictures, pages))
 		return err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory for a document");
 	struct err e = start_reader(reading, JAIL_TEXT_LAYER, pages, &texts, &text_child);

@@ -246,22 +246,24 @@ static void take_line(void *arg, struct str line)
 	}
 }
 
-bool textlayer_open(struct textlayer *layer, unsigned page_count, uint64_t text_max_bytes)
+locale_t textlayer_locale(void)
+{
+	return newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+bool textlayer_open(
+	struct textlayer *layer, locale_t locale, unsigned page_count, uint64_t text_max_bytes)
 {
 	memset(layer, 0, sizeof *layer);
 	layer->pages = calloc(page_count, sizeof *layer->pages);
-	layer->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	layer->locale = locale;
 	layer->page_count = page_count;
 	layer->left_bytes = text_max_bytes;
 	layer->lines.fn = take_line;
 	layer->lines.arg = layer;
-	if (layer->pages == NULL || layer->locale == (locale_t)0) {
-		textlayer_close(layer);
-		return false;
-	}
-	for (unsigned i = 0; i < page_count; i++)
+	for (unsigned i = 0; layer->pages != NULL && i < page_count; i++)
 		layer->pages[i].text = BUF(text_max_bytes);
-	return true;
+	return layer->pages != NULL;
 }
 
 void textlayer_close(struct textlayer *layer)
@@ -274,9 +276,6 @@ void textlayer_close(struct textlayer *layer)
 	}
 	free(layer->pages);
 	layer->pages = NULL;
-	if (layer->locale != (locale_t)0)
-		freelocale(layer->locale);
-	layer->locale = (locale_t)0;
 }
 
 void textlayer_feed(void *arg, struct str bytes)

@@ -42,8 +42,14 @@ struct textlayer {
 	struct lines lines;
 };
 
-/* False when memory is out. Released by textlayer_close, which overwrites the texts. */
-bool textlayer_open(struct textlayer *layer, unsigned page_count, uint64_t text_max_bytes);
+/* The locale whose tables of characters are used: newlocale(), or 0 when there is no memory. One
+ * for all threads. */
+locale_t textlayer_locale(void);
+
+/* False when memory is out. locale stays the caller's and must outlive layer. Released by
+ * textlayer_close, which overwrites the texts. */
+bool textlayer_open(
+	struct textlayer *layer, locale_t locale, unsigned page_count, uint64_t text_max_bytes);
 void textlayer_close(struct textlayer *layer);
 
 /* Some output of pdftotext; arg is the layer. */

@@ -41,9 +41,10 @@ def steady(pids):
 
 def main():
     verdict = machine.Verdict()
+    rig.make_samples()
     with rig.temporary() as plant:
         client = plant.client()
-        belt.finish(client, client.send(belt.tiny_pdf("Uma folha antes do descanso")))
+        belt.finish(client, client.send(belt.sample("receipt-2")))
         pids = {name: plant.stack.pid(f"{name}-1") for name in ("intake", "audit", "ocr")}
         pids["zygote"] = zygote_of(pids["ocr"])
         for name, size in steady(pids).items():

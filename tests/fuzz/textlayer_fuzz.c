@@ -25,7 +25,9 @@ static void read_layer(struct str bytes, size_t step)
 	struct textlayer layer;
 	uint64_t total = 0;
 
-	if (!textlayer_open(&layer, PAGES, TEXT_BYTES))
+	locale_t locale = textlayer_locale();
+
+	if (!textlayer_open(&layer, locale, PAGES, TEXT_BYTES))
 		return;
 	feed(textlayer_feed, &layer, bytes, step);
 	lines_end(&layer.lines);
@@ -39,6 +41,7 @@ static void read_layer(struct str bytes, size_t step)
 	if (total > TEXT_BYTES)
 		abort();
 	textlayer_close(&layer);
+	freelocale(locale);
 }
 
 static void read_inventory(struct str bytes, size_t step)

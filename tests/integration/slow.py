@@ -10,6 +10,7 @@ class Clients:
 
     REQUESTS = {
         "header": ("GET", b"GET /v1/health HTTP/1.1\r\nHost: a\r\nX-Slow: y"),
+        "unknown": ("GET", b"GET /v1/nowhere HTTP/1.1\r\nHost: a\r\nX-Slow: y"),
         "nothing": (None, b""),
         "body": ("POST", b"POST /v1/extract HTTP/1.1\r\nHost: a\r\nContent-Type: application/pdf\r\n"
                  b"X-API-Key: %s\r\nContent-Length: 100000\r\n\r\n%%PDF-1.4\n"),

@@ -69,6 +69,7 @@ def test_malformed(url, what):
 @pytest.mark.parametrize("target,fields,status,code", [
     ("/" + "x" * 9000, (), 414, "uri-too-long"),
     ("/v1/health", ("X: " + "x" * 17000,), 431, "headers-too-large"),
+    ("/v1/nowhere", ("X: " + "x" * 17000,), 431, "headers-too-large"),
     ("/v1/health", ("X: x",) * 65, 431, "headers-too-large"),
 ])
 def test_head_limits(url, target, fields, status, code):
@@ -296,9 +297,10 @@ def test_gone_in_the_middle(plant, url, form):
 
 def test_too_slow(plant):
     """Begun when the servers came up (slow.py): 408 and closed, for head and body alike."""
-    answer, seconds = plant.slow.outcome("header")
-    answer.problem("request-timeout")
-    assert answer.status == 408 and 9 < seconds < 14
+    for name in ("header", "unknown"):
+        answer, seconds = plant.slow.outcome(name)
+        answer.problem("request-timeout")
+        assert answer.status == 408 and 9 < seconds < 14
     answer, seconds = plant.slow.outcome("nothing")
     assert answer is None and 9 < seconds < 70, (answer, seconds)
     answer, seconds = plant.slow.outcome("body")

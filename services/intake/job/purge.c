@@ -129,16 +129,21 @@ static struct err confirm(struct purge *purge, const struct store_due *due)
 	return finish(purge, outbox);
 }
 
-static struct err delete_object(struct purge *purge, const struct store_due *due)
+static struct err delete_key(struct purge *purge, const char *key)
 {
-	char key[KEY_BYTES];
-
-	object_key(due->tenant, due->job_id, key);
 	int64_t from_us = clock_mono_us();
 	struct err e = s3_delete(purge->intake->s3, key);
 	health_report(service_health(purge->intake->service), HEALTH_STORAGE, e,
 		clock_mono_us() - from_us);
 	return e;
+}
+
+static struct err delete_object(struct purge *purge, const struct store_due *due)
+{
+	char key[KEY_BYTES];
+
+	object_key(due->tenant, due->job_id, key);
+	return delete_key(purge, key);
 }
 
 static struct err put_off(struct purge *purge, const struct store_due *due)
@@ -186,25 +191,27 @@ static struct err purge_due(struct purge *purge)
 
 /* --- orphans: objects of uploads that died before their job was committed --- */
 
-static struct err record_orphan(struct purge *purge, const struct store_due *orphan)
+/* The tenant's id stays inside: the object is named by what follows it. */
+static struct err delete_orphan(struct purge *purge, const char *key)
 {
-	char key[KEY_BYTES];
+	struct str name, tenant_text = str_cut(str_of(key), '/', &name);
+	struct tenant tenant = { { { 0 } } };
 	struct outbox *outbox;
-
-	object_key(orphan->tenant, orphan->job_id, key);
-	/* the tenant's id stays inside: the object is named by the job alone */
 	struct events_operation operation = {
 		.actor = "esteira-intake",
 		.action = "orphan.deleted",
-		.object = key + ID_TEXT_BYTES,
+		.object = arena_printf(purge->arena, "%.*s", (int)(name.len < 255 ? name.len : 255),
+			name.ptr == NULL ? "" : name.ptr),
 		.reason = "an object without a job",
 		.occurred_at = clock_wall_ms(),
 		.metadata = { .count = 1 },
 	};
 
+	(void)id_parse(tenant_text, &tenant.id); /* a foreign object belongs to no tenant */
+	TRY(delete_key(purge, key));
 	TRY(new_outbox(purge, &outbox));
 	TRY(pg_begin(purge->pg));
-	TRY(announce_operation(outbox, orphan->tenant, &operation));
+	TRY(announce_operation(outbox, tenant, &operation));
 	return finish(purge, outbox);
 }
 
@@ -213,27 +220,31 @@ static int64_t orphan_age_ms(const struct purge *purge)
 	return purge->intake->conf->orphan_age_s * 1000;
 }
 
+/* Folders are listed by some servers; they hold nothing. */
+static bool is_old_object(const struct purge *purge, const struct s3_object *object)
+{
+	size_t len = strlen(object->key);
+
+	return len > 0 && object->key[len - 1] != '/' &&
+	       clock_wall_ms() - object->modified_ms > orphan_age_ms(purge);
+}
+
 static struct err sweep_page(struct purge *purge, const struct s3_page *page)
 {
-	struct store_due *old = arena_alloc(purge->arena, page->count * sizeof *old + 1);
+	struct store_due *jobs = arena_alloc(purge->arena, page->count * sizeof *jobs + 1);
 	bool *known = arena_alloc(purge->arena, page->count + 1);
-	size_t count = 0;
 
-	if (old == NULL || known == NULL)
+	if (jobs == NULL || known == NULL)
 		return arena_overflow();
+	/* a name that intake does not give (the storage's own leftovers) is the nil job: never
+	 * known */
 	for (size_t i = 0; i < page->count; i++)
-		if (clock_wall_ms() - page->objects[i].modified_ms > orphan_age_ms(purge) &&
-			parse_key(page->objects[i].key, &old[count]))
-			count++;
-	if (count == 0)
-		return err_ok();
-	TRY(store_known(purge->pg, purge->arena, old, count, known));
-	for (size_t i = 0; i < count; i++) {
-		if (known[i])
-			continue;
-		TRY(delete_object(purge, &old[i]));
-		TRY(record_orphan(purge, &old[i]));
-	}
+		if (!parse_key(page->objects[i].key, &jobs[i]))
+			jobs[i] = (struct store_due){ .attempts = 0 };
+	TRY(store_known(purge->pg, purge->arena, jobs, page->count, known));
+	for (size_t i = 0; i < page->count; i++)
+		if (!known[i] && is_old_object(purge, &page->objects[i]))
+			TRY(delete_orphan(purge, page->objects[i].key));
 	return err_ok();
 }
 

@@ -52,6 +52,9 @@ static const struct {
 	{ "<page nonsense>\n" WORD(0, 10, "x") "</page>\n", "x", 1, 1, 1 },
 };
 
+/* Made before the first test. */
+static locale_t locale;
+
 static void feed(struct textlayer *layer, struct str text, size_t step)
 {
 	for (size_t at = 0; at < text.len; at += step) {
@@ -68,7 +71,7 @@ START_TEST(test_case)
 
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		struct textlayer layer;
-		ck_assert(textlayer_open(&layer, 1, 1000));
+		ck_assert(textlayer_open(&layer, locale, 1, 1000));
 		feed(&layer, str_of(cases[_i].xhtml), steps[i]);
 		const struct textlayer_page *page = &layer.pages[0];
 		ck_assert_str_eq(page->text.ptr == NULL ? "" : page->text.ptr, expected);
@@ -85,7 +88,7 @@ START_TEST(test_pages_beyond_the_inventory_are_ignored)
 {
 	struct textlayer layer;
 
-	ck_assert(textlayer_open(&layer, 2, 1000));
+	ck_assert(textlayer_open(&layer, locale, 2, 1000));
 	for (int i = 0; i < 5; i++)
 		feed(&layer, STR(PAGE(BLOCK(LINE(WORD(0, 10, "x"))))), 4096);
 	ck_assert_uint_eq(layer.seen, 5);
@@ -99,7 +102,7 @@ START_TEST(test_text_over_its_ceiling)
 {
 	struct textlayer layer;
 
-	ck_assert(textlayer_open(&layer, 2, 10));
+	ck_assert(textlayer_open(&layer, locale, 2, 10));
 	feed(&layer, STR(PAGE(BLOCK(LINE(WORD(0, 10, "12345678"))))), 4096);
 	ck_assert(!layer.overflow);
 	feed(&layer, STR(PAGE(BLOCK(LINE(WORD(0, 10, "1"))))), 4096);
@@ -113,14 +116,14 @@ START_TEST(test_share)
 {
 	struct textlayer layer;
 
-	ck_assert(textlayer_open(&layer, 1, 1000));
+	ck_assert(textlayer_open(&layer, locale, 1, 1000));
 	feed(&layer,
 		STR("<page width=\"320\" height=\"320\">\n"
 		    "<line xMin=\"0\" yMin=\"161\" xMax=\"320\" yMax=\"169\">\n</page>\n"),
 		4096);
 	ck_assert_double_eq_tol(layer.pages[0].text_share, 5.0 / 32, 1e-9);
 	textlayer_close(&layer);
-	ck_assert(textlayer_open(&layer, 1, 1000));
+	ck_assert(textlayer_open(&layer, locale, 1, 1000));
 	feed(&layer,
 		STR("<page width=\"320\" height=\"320\">\n"
 		    "<line xMin=\"311\" yMin=\"0\" xMax=\"319\" yMax=\"5\">\n</page>\n"),
@@ -132,6 +135,7 @@ END_TEST
 
 int main(void)
 {
+	locale = textlayer_locale();
 	Suite *suite = suite_create("ocr/textlayer");
 	TCase *tcase = tcase_create("textlayer");
 
@@ -144,5 +148,6 @@ int main(void)
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	freelocale(locale);
 	return failed == 0 ? 0 : 1;
 }
