@@ -17,6 +17,8 @@ enum {
 	BATCH = 500,
 	WAIT_MS = 100,
 	LEAD_RETRY_MS = 200,
+	BUSY_ROWS = 8,
+	GATHER_MS = 10, /* a busy relay lets rows gather: a broker pays per request, not per row */
 	NOTIFY_MIN_MS = 5,
 	ARENA_BYTES = 64 << 20,
 	DELIVERY_WAIT_MS = 2000
@@ -214,8 +216,8 @@ static struct err delete_delivered(struct relay *relay, size_t count, size_t *re
 	return pg_sync(relay->pg);
 }
 
-/* *ret_more: a full batch went through, there may be more. */
-static struct err publish(struct relay *relay, bool *ret_more)
+/* One round of a leader; *ret_published = how many rows went through. */
+static struct err publish(struct relay *relay, size_t *ret_published)
 {
 	const struct pg_rows *rows;
 	size_t sent = 0, deleted = 0;
@@ -233,7 +235,7 @@ static struct err publish(struct relay *relay, bool *ret_more)
 	relay->counts.published += deleted;
 	if (deleted > 0)
 		note_age(relay, 0);
-	*ret_more = deleted == BATCH;
+	*ret_published = deleted;
 	return e;
 }
 
@@ -261,17 +263,19 @@ static void wait_for_work(struct relay *relay)
 
 struct err relay_step(struct relay *relay)
 {
-	bool more = false;
+	size_t published = 0;
 
 	arena_reset(relay->arena);
 	if (pg_socket(relay->pg) < 0)
 		relay->counts.leader = false; /* the lock went with the connection */
-	struct err e = relay->counts.leader ? publish(relay, &more) : try_to_lead(relay);
+	struct err e = relay->counts.leader ? publish(relay, &published) : try_to_lead(relay);
 	if (e.kind == ERR_FATAL && e.code == ERR_CODE_KAFKA_AWAY)
 		e = renew_producer(relay);
 	if (e.kind == ERR_FATAL)
 		return e;
-	if (!more)
+	if (published >= BUSY_ROWS && published < BATCH)
+		poll(NULL, 0, GATHER_MS);
+	if (published < BATCH)
 		wait_for_work(relay);
 	return err_ok();
 }
