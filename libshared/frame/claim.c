@@ -18,8 +18,6 @@ static const struct pg_statement spend = { "claim_spend",
 	"RETURNING 1" };
 static const struct pg_statement release = { "claim_release",
 	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4" };
-static const struct pg_statement renew_all = { "claim_renew_all",
-	"UPDATE claim SET lease_until = clock_timestamp() + interval '15 s' WHERE owner = $1" };
 static const struct pg_statement release_all = { "claim_release_all",
 	"DELETE FROM claim WHERE owner = $1" };
 
@@ -53,14 +51,6 @@ struct err claim_release(struct pg *pg, const struct claim *claim)
 		pg_int(claim->epoch), pg_text(claim->owner) };
 
 	TRY(pg_push(pg, &release, args, 4));
-	return pg_sync(pg);
-}
-
-struct err claim_renew_all(struct pg *pg, const char *owner)
-{
-	const struct pg_arg args[] = { pg_text(owner) };
-
-	TRY(pg_push(pg, &renew_all, args, 1));
 	return pg_sync(pg);
 }
 

@@ -1,6 +1,6 @@
 /*
  * A claim: the leased right to do the work of one record (group, event id, epoch) outside any
- * transaction. Taken under the partition's fence, renewed while the process lives, checked by the
+ * transaction. Taken under the partition's fence, renewed while it is worked on, checked by the
  * transaction that commits the work: a rebalance neither cancels nor repeats it, a crash frees it
  * after the lease.
  */
@@ -35,8 +35,23 @@ struct err claim_spend(
 /* Gives one up; runs by itself. */
 struct err claim_release(struct pg *pg, const struct claim *claim) ERR_MUST_USE;
 
-/* Renews, or gives up, all claims of this owner. */
-struct err claim_renew_all(struct pg *pg, const char *owner) ERR_MUST_USE;
+/* Gives up all claims of this owner. */
 struct err claim_release_all(struct pg *pg, const char *owner) ERR_MUST_USE;
+
+/* --- which claims are being worked on: only these are renewed, the others lapse --- */
+
+struct claim_set;
+
+/* Room for max claims at once. NULL without memory. */
+struct claim_set *claim_set_new(size_t max);
+void claim_set_free(struct claim_set *set); /* NULL is fine */
+
+/* From claim_take to claim_spend or the failure of the work. Any thread. */
+void claim_set_add(struct claim_set *set, const struct claim *claim);
+void claim_set_remove(struct claim_set *set, const struct claim *claim);
+
+/* Renews the leases of the set's claims that are still this owner's. */
+struct err claim_set_renew(
+	struct claim_set *set, struct pg *pg, struct arena *arena, const char *owner) ERR_MUST_USE;
 
 #endif

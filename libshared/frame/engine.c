@@ -18,6 +18,7 @@ enum {
 	WORKER_CONNECTIONS = 2,
 	STACK_BYTES = 1 << 20,
 	MAINTAIN_MS = 3600 * 1000,
+	CHORES_BYTES = 1 << 20,
 };
 
 struct threads {
@@ -33,6 +34,8 @@ struct engine {
 	struct pg_pool *pool;
 	struct pg *consumer_pg, *relay_pg;
 	struct relay *relay;
+	struct claim_set *claims;
+	struct arena *arena; /* of the relay's thread */
 	struct consumer *consumer;
 	struct execute_conf execute;
 	struct metric *records, *seconds;
@@ -94,7 +97,9 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 
 	if (now - chores->renewed_ms >= CLAIM_RENEW_MS) {
 		chores->renewed_ms = now;
-		e = claim_renew_all(engine->relay_pg, engine->conf.names->owner);
+		arena_reset(engine->arena);
+		e = claim_set_renew(
+			engine->claims, engine->relay_pg, engine->arena, engine->conf.names->owner);
 		health_report(
 			engine->conf.health, HEALTH_POSTGRES, e, (clock_mono_ms() - now) * 1000);
 	}
@@ -182,6 +187,7 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.pool = engine->pool,
 		.outbox = names->outbox,
 		.relay = engine->relay,
+		.claims = engine->claims,
 		.health = engine->conf.health,
 		.count = on_count,
 		.fatal = on_fatal,
@@ -251,8 +257,10 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->consumer_pg = pg_new(&conf->names->frame);
 	engine->relay_pg = pg_new(&relay_pg);
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	if (engine->schedule != NULL && engine->pool != NULL && engine->consumer_pg != NULL &&
-		engine->relay_pg != NULL)
+	engine->claims = claim_set_new(WORKERS_MAX);
+	engine->arena = arena_new(CHORES_BYTES);
+	if (engine->claims != NULL && engine->arena != NULL && engine->schedule != NULL &&
+		engine->pool != NULL && engine->consumer_pg != NULL && engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
 			&engine->relay);
 	if (e.kind != ERR_OK) {
@@ -269,6 +277,8 @@ void engine_close(struct engine *engine)
 		return;
 	consumer_free(engine->consumer);
 	relay_close(engine->relay);
+	claim_set_free(engine->claims);
+	arena_free(engine->arena);
 	schedule_free(engine->schedule);
 	pg_pool_free(engine->pool);
 	pg_free(engine->consumer_pg);

@@ -263,20 +263,31 @@ static struct err spend(struct worker *worker, struct task *task, bool *ret_ours
 	}
 }
 
-static struct err claim_and_work(struct worker *worker, struct task *task, int64_t *ret_wait_ms)
+static struct err work(struct worker *worker, struct task *task, bool *ret_ours)
 {
 	const struct route *route = task->record->route;
+
+	if (route->work != NULL)
+		TRY(transact_step(task, route->work));
+	return spend(worker, task, ret_ours);
+}
+
+static struct err claim_and_work(struct worker *worker, struct task *task, int64_t *ret_wait_ms)
+{
+	const struct claim claim = transact_claim_of(&worker->transact, task);
 	bool ours = true;
 
 	TRY(transact_claim(&worker->transact, task, ret_wait_ms));
 	if (*ret_wait_ms > 0 || task->entry.seen)
 		return err_ok();
-	if (route->work != NULL)
-		TRY(transact_step(task, route->work));
-	TRY(spend(worker, task, &ours));
-	if (!ours)
+	/* renewed only while it is worked on: a record that waits for its next try may move to
+	 * another process, which then must not wait for us */
+	claim_set_add(worker->conf->claims, &claim);
+	struct err e = work(worker, task, &ours);
+	claim_set_remove(worker->conf->claims, &claim);
+	if (e.kind == ERR_OK && !ours)
 		*ret_wait_ms = DELAY_FIRST_MS; /* taken over: look again whether it is handled */
-	return err_ok();
+	return e;
 }
 
 static bool run_work(struct worker *worker, struct record *record)

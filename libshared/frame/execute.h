@@ -12,6 +12,7 @@
 #include "frame/route.h"
 #include "frame/schedule.h"
 
+struct claim_set;
 struct pg_pool;
 struct relay;
 
@@ -25,6 +26,7 @@ struct execute_conf {
 	struct pg_pool *pool;
 	struct outbox_conf outbox;
 	struct relay *relay;
+	struct claim_set *claims; /* being worked on */
 	struct health *health;
 	/* A record was finished: outcome "done", "duplicate", "retry", "dead", "fenced", "claimed".
 	 */

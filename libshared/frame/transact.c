@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "frame/claim.h"
 #include "frame/deadletter.h"
 #include "frame/fence.h"
 #include "frame/relay.h"
@@ -123,7 +122,7 @@ struct err transact_step(struct task *task, route_step *step)
 	return step(&task->scope, task->payload);
 }
 
-static struct claim claim_of(const struct transact *t, const struct task *task)
+struct claim transact_claim_of(const struct transact *t, const struct task *task)
 {
 	return (struct claim){ .group = t->conf->group,
 		.event_id = task->entry.event_id,
@@ -216,7 +215,7 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct call 
 		.version = t->conf->version,
 		.why = call->why,
 	};
-	const struct claim claim = claim_of(t, task);
+	const struct claim claim = transact_claim_of(t, task);
 	struct outbox *outbox;
 
 	TRY(new_outbox(t, &outbox));
@@ -243,7 +242,7 @@ struct err transact_bury(const struct transact *t, struct task *task, struct err
 static struct err run_claim(const struct transact *t, struct pg *pg, struct call *call)
 {
 	struct task *task = call->tasks;
-	const struct claim claim = claim_of(t, task);
+	const struct claim claim = transact_claim_of(t, task);
 	struct outbox *outbox;
 
 	TRY(new_outbox(t, &outbox));
@@ -272,7 +271,7 @@ struct err transact_claim(const struct transact *t, struct task *task, int64_t *
 static struct err run_spend(const struct transact *t, struct pg *pg, struct call *call)
 {
 	struct task *task = call->tasks;
-	const struct claim claim = claim_of(t, task);
+	const struct claim claim = transact_claim_of(t, task);
 	struct outbox *outbox;
 
 	TRY(new_outbox(t, &outbox));

@@ -7,6 +7,7 @@
 #define ESTEIRA_FRAME_TRANSACT_H
 
 #include "base/err.h"
+#include "frame/claim.h"
 #include "frame/execute.h"
 #include "frame/inbox.h"
 
@@ -44,6 +45,9 @@ struct err transact_bury(const struct transact *t, struct task *task, struct err
 /* Takes the claim and runs claimed(). *ret_wait_ms > 0: somebody else works on it for so long. */
 struct err transact_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
 	ERR_MUST_USE;
+
+/* The claim of a record, as the functions here take and spend it. */
+struct claim transact_claim_of(const struct transact *t, const struct task *task);
 
 /* handle() of a record whose work is done, if the claim is still ours; else *ret_ours is false. */
 struct err transact_spend(const struct transact *t, struct task *task, bool *ret_ours) ERR_MUST_USE;

@@ -150,6 +150,20 @@ def test_redis_away_while_reading(ill):
     settled(ill)
 
 
+def test_kafka_killed_while_documents_stream(ill):
+    """The broker dies and comes back: every document is taken meanwhile and read once after."""
+    client = ill.client()
+    ids = [client.send(belt.tiny_pdf(f"Antes da queda {n}")) for n in range(4)]
+    ill.stack.kill_one("kafka")
+    ids += [client.send(belt.tiny_pdf(f"Durante a queda {n}")) for n in range(4)]
+    assert client.call("DELETE", f"/v1/jobs/{ids[-1]}", 204)
+    ill.stack.start_one("kafka")
+    for job_id in ids[:-1]:
+        belt.finish(client, job_id)
+    assert client.trail(ids[-1], "PURGED") == ["RECEIVED", "FAILED", "PURGED"]
+    settled(ill)
+
+
 def test_result_without_redis(ill):
     """Away: 503. Back without its memory: 410 result-lost, the job stays completed."""
     client = ill.client()
