@@ -69,7 +69,7 @@ static unsigned cell(double at, double length)
 {
 	if (length <= 0 || at >= length)
 		return TEXTLAYER_GRID - 1;
-	return (unsigned)(at / length * TEXTLAYER_GRID);
+	return (unsigned)(at / length * (double)TEXTLAYER_GRID);
 }
 
 static void mark(struct textlayer *layer, const struct textlayer_box *box)

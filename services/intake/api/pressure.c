@@ -26,7 +26,7 @@ double pressure_estimate_s(const struct api_store_load *load)
 {
 	double window_s = load->oldest_s < 1 ? 1 : load->oldest_s;
 
-	if (window_s > WINDOW_S)
+	if (window_s > (double)WINDOW_S)
 		window_s = WINDOW_S;
 	if (load->ended == 0)
 		return load->oldest_s;
@@ -40,7 +40,7 @@ unsigned pressure_decide(const struct api_store_load *load, int64_t deadline_s, 
 	if (estimate_s <= (double)deadline_s / 2 &&
 		(pending_max == 0 || load->pending < pending_max))
 		return 0;
-	if (estimate_s > RETRY_AFTER_MAX_S)
+	if (estimate_s > (double)RETRY_AFTER_MAX_S)
 		return RETRY_AFTER_MAX_S;
 	return estimate_s < 1 ? 1 : (unsigned)estimate_s;
 }

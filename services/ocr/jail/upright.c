@@ -38,7 +38,7 @@ bool upright_blank(struct Pix *gray)
 		if (abs(level - paper) > INK_LEVELS)
 			ink += counts[level];
 	numaDestroy(&histogram);
-	return ink < INK_PIXELS;
+	return ink < (double)INK_PIXELS;
 }
 
 void upright_smooth(struct Pix **gray, int radius)

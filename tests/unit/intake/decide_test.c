@@ -165,7 +165,7 @@ START_TEST(audits_with_the_words_of_the_trail)
 
 	check_words(TEST_SOURCE_DIR "/migrations/deploy/audit/logs.sql", "CHECK (action IN (",
 		words, sizeof words);
-	for (int n = 0; n < DECIDE_STATUSES * DECIDE_EVENTS; n++) {
+	for (int n = 0; n < (int)DECIDE_STATUSES * (int)DECIDE_EVENTS; n++) {
 		const struct decide_job job = { .status = (enum decide_status)(n / DECIDE_EVENTS) };
 		struct decision d = decide(&job, (enum decide_event)(n % DECIDE_EVENTS));
 		ck_assert_msg(d.audit == NULL || strstr(words, d.audit) != NULL, "%s", d.audit);
