@@ -213,6 +213,9 @@ static void on_record(void *arg, const struct kafka_record *record)
 		return;
 	}
 	envelope_pack(&record->headers, &packed);
+	if (packed.overflow) /* cut short they could not be read; without any it is a broken record
+			      */
+		buf_clear(&packed);
 	make_lane_key(record, &lane_key);
 	struct record *made =
 		schedule_record(record->key, record->value, buf_str(&packed), buf_str(&lane_key));

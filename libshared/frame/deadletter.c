@@ -12,7 +12,8 @@ static const struct pg_statement insert = { "deadletter_insert",
 	"$15,"
 	" $16, $17)" };
 
-enum { MESSAGE_MAX = 1024 };
+/* COPY_MAX: what fits into a record of the DLQ beside its headers; more stays in the row alone. */
+enum { MESSAGE_MAX = 1024, COPY_MAX = 768 * 1024 };
 
 static int64_t first_failed_wall_ms(const struct record *record)
 {
@@ -59,6 +60,7 @@ static struct err add_reasons(
 	const char *attempts = arena_printf(arena, "%d", record->attempts);
 	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
 	const struct header all[] = {
+		{ "x-value-left-out", record->value.len <= COPY_MAX ? STR("0") : STR("1") },
 		{ "__connect.errors.topic", str_of(record->partition->topic) },
 		{ "__connect.errors.partition", str_of(partition) },
 		{ "__connect.errors.offset", str_of(offset) },
@@ -109,7 +111,7 @@ struct err deadletter_write(
 						: letter->event->tenant,
 		.key = record->key,
 		.headers = buf_str(packed),
-		.payload = record->value,
+		.payload = record->value.len <= COPY_MAX ? record->value : STR(""),
 	};
 	return outbox_copy(outbox, &copy);
 }

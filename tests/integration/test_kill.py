@@ -185,13 +185,22 @@ def test_nothing_left(run):
     # an orphan has no row: its upload died before the commit. A row may have lost a race of two
     # deletions only until its purge is confirmed, which it is
     assert not [key for key in orphans if re.split("[/.]", key)[1] in known], orphans
+    before = collections.Counter(swept(plant))  # a long run has been swept once a minute
+    plant.stack.kill_one("intake-1")
     age(plant, orphans)
-    kill(plant, "intake-1")  # it sweeps when it starts, then once a minute
+    plant.stack.start_one("intake-1")  # it sweeps when it starts, then once a minute
     plant.no_objects(90)
-    swept = plant.stack.psql("SELECT object FROM audit.operations WHERE action = 'orphan.deleted'")
-    belt.wait_for("the sweep in the audit", lambda: plant.count(
-        "SELECT count(*) FROM audit.operations WHERE action = 'orphan.deleted'") == len(orphans))
-    assert len(swept.split()) <= len(orphans)
+    names = {key.split("/")[1] for key in orphans}
+    belt.wait_for("the sweep in the audit", lambda: names <= set(swept(plant)))
+    after = collections.Counter(swept(plant))
+    assert set(after.values()) <= {1}, after
+    assert set(after) - set(before) == names, (before, after, names)
+
+
+def swept(plant):
+    """The objects that the audit says were deleted because no job knew them."""
+    return plant.stack.psql(
+        "SELECT object FROM audit.operations WHERE action = 'orphan.deleted'").split()
 
 
 def age(plant, keys):
@@ -208,8 +217,9 @@ def test_orphan_is_swept(run):
     plant, _ = run
     stray = f"{plant.tenant_id('firme')}/01890a5d-ac96-774b-bcce-b302099a8057.enc"
     plant.put_object(stray, b"x" * 100)
+    plant.stack.kill_one("intake-1")
     age(plant, [stray])
-    kill(plant, "intake-1")
+    plant.stack.start_one("intake-1")
     plant.no_objects(90)
     belt.wait_for("one line of audit", lambda: plant.count(
         "SELECT count(*) FROM audit.operations WHERE object LIKE '%8057.enc'") == 1)

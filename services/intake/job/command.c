@@ -176,6 +176,9 @@ struct err command_deliver(
 	TRY(begin(&work, job_id));
 	if (!work.job.found)
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
+	/* the row is locked: a deletion that committed before us counts */
+	if (work.job.state.result_deleted)
+		return err_reject(ERR_CODE_RESULT_DELETED, "the result was deleted on request");
 	TRY(store_deliver(env->pg, env->arena, &work.job, caller->api_key_hash, &first));
 	struct events_entry entry = announce_entry(&work.job, "DELIVERED");
 	entry.ip_hash = caller->ip_hash;

@@ -1,0 +1,24 @@
+"""Records that no producer of ours writes must not stop what is behind them."""
+import confluent_kafka
+
+import belt
+import rig
+
+TOPIC = "esteira.ocr.events"
+
+
+def test_foreign_records_too_large_to_bury():
+    """Found in review: a value of nearly 1 MB made a dead letter that no topic takes, and so stopped the
+    relay for everybody; more than 64 KiB of headers could never be buried and froze the partition."""
+    with rig.temporary(("alfa",), ("audit", "ocr", "intake")) as plant:
+        producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap,
+                                             "message.max.bytes": 4000000})
+        producer.produce(TOPIC, value=b"b" * 1048000, partition=0)
+        producer.produce(TOPIC, value=b"x", headers={"h": b"a" * 66000}, partition=1)
+        producer.flush(20)
+        belt.wait_for("both buried", lambda: plant.count(
+            "SELECT count(*) FROM intake.dead_letter") == 2, 40)
+        belt.wait_for("an empty outbox", lambda: plant.count(
+            "SELECT count(*) FROM intake.outbox") == 0, 40)
+        client = plant.client()
+        belt.finish(client, client.send(belt.tiny_pdf("Uma folha atrás das outras")))
