@@ -16,8 +16,6 @@ static const struct pg_statement take = { "claim_take",
 static const struct pg_statement spend = { "claim_spend",
 	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
 	"RETURNING 1" };
-static const struct pg_statement release = { "claim_release",
-	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4" };
 static const struct pg_statement release_all = { "claim_release_all",
 	"DELETE FROM claim WHERE owner = $1" };
 
@@ -43,15 +41,6 @@ struct err claim_spend(
 	TRY(pg_query(pg, arena, &spend, args, 4, &rows));
 	*ret_ours = pg_count(rows) == 1;
 	return err_ok();
-}
-
-struct err claim_release(struct pg *pg, const struct claim *claim)
-{
-	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
-		pg_int(claim->epoch), pg_text(claim->owner) };
-
-	TRY(pg_push(pg, &release, args, 4));
-	return pg_sync(pg);
 }
 
 struct err claim_release_all(struct pg *pg, const char *owner)

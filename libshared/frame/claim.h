@@ -32,9 +32,6 @@ struct err claim_take(struct pg *pg, struct arena *arena, const struct claim *cl
 struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours) ERR_MUST_USE;
 
-/* Gives one up; runs by itself. */
-struct err claim_release(struct pg *pg, const struct claim *claim) ERR_MUST_USE;
-
 /* Gives up all claims of this owner. */
 struct err claim_release_all(struct pg *pg, const char *owner) ERR_MUST_USE;
 

@@ -181,23 +181,15 @@ static void make_lane_key(const struct kafka_record *record, struct buf *out)
 	buf_add_str(out, ordering.ptr == NULL ? record->key : ordering);
 }
 
-static const struct route *find_route(struct consumer *consumer, const struct kafka_record *record)
-{
-	struct str type = envelope_find(&record->headers, "ce_type");
-
-	for (const struct route *r = consumer->conf.routes; r->type != NULL; r++)
-		if (str_eq(str_of(r->type->name), type))
-			return r;
-	return NULL;
-}
-
 /* A type that nobody here handles is somebody else's: passed over. No type at all is a broken
  * record. */
 static bool is_ours(struct consumer *consumer, const struct kafka_record *record,
 	const struct route **ret_route)
 {
-	*ret_route = find_route(consumer, record);
-	return *ret_route != NULL || envelope_find(&record->headers, "ce_type").len == 0;
+	struct str type = envelope_find(&record->headers, "ce_type");
+
+	*ret_route = route_find(consumer->conf.routes, type);
+	return *ret_route != NULL || type.len == 0;
 }
 
 static void on_record(void *arg, const struct kafka_record *record)

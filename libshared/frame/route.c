@@ -1,11 +1,9 @@
 #include "frame/route.h"
 
-#include <string.h>
-
-const struct route *route_find(const struct route *routes, const char *type)
+const struct route *route_find(const struct route *routes, struct str type)
 {
 	for (; routes->type != NULL; routes++)
-		if (strcmp(routes->type->name, type) == 0)
+		if (str_eq(str_of(routes->type->name), type))
 			return routes;
 	return NULL;
 }

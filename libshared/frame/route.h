@@ -53,6 +53,6 @@ struct route {
 };
 
 /* The route of a ce_type, or NULL. */
-const struct route *route_find(const struct route *routes, const char *type);
+const struct route *route_find(const struct route *routes, struct str type);
 
 #endif

@@ -36,7 +36,6 @@ struct kafka_record {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
-	int64_t timestamp_ms;
 	struct str key, value;
 	struct headers headers; /* names and values borrowed, like key and value, until the callback
 				   returns */
@@ -124,10 +123,5 @@ struct err kafka_producer_send(struct kafka_producer *producer, const struct kaf
 /* Serves delivery reports for up to timeout_ms. ERR_FATAL kafka-away: the handle is beyond use,
  * close it and open another. */
 struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms) ERR_MUST_USE;
-
-/* Asks a broker for the topic's partition count (metadata round trip, also the health check).
- * ERR_RETRY kafka-away; *ret_count is 0 when there is no such topic. */
-struct err kafka_producer_partitions(struct kafka_producer *producer, const char *topic,
-	int timeout_ms, int *ret_count) ERR_MUST_USE;
 
 #endif

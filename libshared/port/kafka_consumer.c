@@ -173,7 +173,6 @@ static void deliver(struct kafka_consumer *consumer, const rd_kafka_message_t *m
 		.topic = intern(consumer, rd_kafka_topic_name(message->rkt)),
 		.partition = message->partition,
 		.offset = message->offset,
-		.timestamp_ms = rd_kafka_message_timestamp(message, NULL),
 		.key = { message->key, message->key_len },
 		.value = { message->payload, message->len },
 	};

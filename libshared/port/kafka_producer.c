@@ -98,21 +98,3 @@ struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms)
 		return err_fatal(ERR_CODE_KAFKA_AWAY, "the Kafka producer failed for good");
 	return err_ok();
 }
-
-struct err kafka_producer_partitions(
-	struct kafka_producer *producer, const char *topic, int timeout_ms, int *ret_count)
-{
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(producer->handle, topic, NULL);
-
-	if (handle == NULL)
-		return err_retry(ERR_CODE_KAFKA_AWAY, "the topic's name is refused");
-	rd_kafka_resp_err_t code =
-		rd_kafka_metadata(producer->handle, 0, handle, &metadata, timeout_ms);
-	rd_kafka_topic_destroy(handle);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return err_retry(ERR_CODE_KAFKA_AWAY, rd_kafka_err2str(code));
-	*ret_count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-	rd_kafka_metadata_destroy(metadata);
-	return err_ok();
-}

@@ -10,7 +10,7 @@
 
 /* QUEUE_MAX also keeps a blocking pipeline from filling both socket buffers: a short answer for
  * each. */
-enum { PREPARED_MAX = 128, ARGS_MAX = 24, SQLSTATE_BYTES = 6, QUEUE_MAX = 1024 };
+enum { PREPARED_MAX = 128, ARGS_MAX = 24, QUEUE_MAX = 1024 };
 
 struct pg {
 	PGconn *conn;
@@ -19,7 +19,6 @@ struct pg {
 	size_t prepared_count;
 	size_t queued;		    /* answers expected before the next sync point */
 	bool is_prepare[QUEUE_MAX]; /* which of them belong to a PREPARE */
-	char sqlstate[SQLSTATE_BYTES];
 	char message[256];
 };
 
@@ -53,14 +52,8 @@ void pg_free(struct pg *pg)
 	free(pg);
 }
 
-const char *pg_sqlstate(const struct pg *pg)
-{
-	return pg->sqlstate;
-}
-
 static struct err away(struct pg *pg)
 {
-	snprintf(pg->sqlstate, sizeof pg->sqlstate, "08006");
 	disconnect(pg);
 	return err_retry(ERR_CODE_POSTGRES_AWAY, "the connection to the database was lost");
 }
@@ -74,7 +67,6 @@ static struct err classify(struct pg *pg, const PGresult *result)
 
 	if (state == NULL || PQstatus(pg->conn) == CONNECTION_BAD)
 		return away(pg);
-	snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state);
 	/* the primary message names tables and types, never values (those are in DETAIL) - but
 	 * class 22 quotes the offending value, so that text stays here */
 	snprintf(pg->message, sizeof pg->message, "%s: %s", state,

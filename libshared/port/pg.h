@@ -130,9 +130,6 @@ struct err pg_begin(struct pg *pg) ERR_MUST_USE;
 struct err pg_commit(struct pg *pg) ERR_MUST_USE;
 void pg_rollback(struct pg *pg);
 
-/* The five-letter SQLSTATE of the last failure, or "". */
-const char *pg_sqlstate(const struct pg *pg);
-
 /* LISTEN on a channel ([a-z_]), until the connection ends. */
 struct err pg_listen(struct pg *pg, const char *channel) ERR_MUST_USE;
 
