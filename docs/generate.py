@@ -22,7 +22,9 @@ CLASSES = {
     "RECORD": "whoever produced the record: it is a dead letter",
     "JOB": "the owner of the document: it is the job's `error_code`",
     "BUG": "us, or the installation",
-}
+           "SCHEMA": "us, or whoever produced it: a newer handler may be able to read the record",
+           "PROVIDER": "nobody: somebody else's server is away, and it is no attempt",
+           "CRASH": "us: the record ends the process that handles it"}
 SECTIONS = {
     "requests": "What the API answers to a request",
     "our own servers": "A server behind the API is away",

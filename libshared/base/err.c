@@ -50,7 +50,7 @@ const char *err_kind_name(enum err_kind kind)
 
 const char *err_class_name(enum err_class class)
 {
-	static const char *const names[] = { "none", "client", "record", "dependency", "transient",
-		"job", "bug" };
+	static const char *const names[] = { "none", "client", "record", "schema", "dependency",
+		"provider", "transient", "crash", "job", "bug" };
 	return names[class];
 }

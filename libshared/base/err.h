@@ -21,8 +21,11 @@ enum err_class {
 	ERR_CLASS_NONE,
 	ERR_CLASS_CLIENT,     /* the caller of the API */
 	ERR_CLASS_RECORD,     /* whoever produced the record */
+	ERR_CLASS_SCHEMA,     /* us, or its producer: a newer handler may be able to read it */
 	ERR_CLASS_DEPENDENCY, /* our own Postgres, Kafka, Redis, S3: wait, it is no attempt */
+	ERR_CLASS_PROVIDER,   /* somebody else's server is away: wait, it is no attempt */
 	ERR_CLASS_TRANSIENT,  /* nobody: trying again helps */
+	ERR_CLASS_CRASH,      /* us: the record ends the process that handles it */
 	ERR_CLASS_JOB,	      /* outcome of a document, told to its owner */
 	ERR_CLASS_BUG,	      /* us */
 };

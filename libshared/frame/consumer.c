@@ -122,7 +122,7 @@ static void take_over(
 	};
 	struct assign_decision decision = assign_decide(&input);
 	struct partition *partition = schedule_assign(
-		consumer->conf.schedule, place->topic, place->partition, fence->number);
+		consumer->conf.schedule, SOURCE_LOG, place->topic, place->partition, fence->number);
 
 	log_assignment(consumer, place, decision);
 	if (partition == NULL || consumer->owned_count == PARTITIONS_MAX) {

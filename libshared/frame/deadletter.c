@@ -15,11 +15,10 @@ static const struct pg_statement insert = { "deadletter_insert",
 /* COPY_MAX: what fits into a record of the DLQ beside its headers; more stays in the row alone. */
 enum { MESSAGE_MAX = 1024, COPY_MAX = 768 * 1024 };
 
-static int64_t first_failed_wall_ms(const struct record *record)
+/* A record that is given up at its first answer fails now. */
+static int64_t first_failed_ms(const struct record *record)
 {
-	int64_t ago = record->first_failed_ms == 0 ? 0 : clock_mono_ms() - record->first_failed_ms;
-
-	return clock_wall_ms() - ago;
+	return record->past.first_ms == 0 ? clock_wall_ms() : record->past.first_ms;
 }
 
 static struct err write_row(
@@ -40,8 +39,8 @@ static struct err write_row(
 		pg_text(err_class_name(err_code_class(letter->why.code))),
 		pg_text(err_code_name(letter->why.code)),
 		pg_text(message),
-		pg_int(record->attempts),
-		pg_time(first_failed_wall_ms(record)),
+		pg_int(record->past.attempts),
+		pg_time(first_failed_ms(record)),
 		pg_text(letter->version),
 		pg_bytes(record->headers),
 		pg_bytes(record->key),
@@ -57,7 +56,7 @@ static struct err add_reasons(
 	const struct record *record = letter->record;
 	const char *partition = arena_printf(arena, "%d", (int)record->partition->number);
 	const char *offset = arena_printf(arena, "%lld", (long long)record->offset);
-	const char *attempts = arena_printf(arena, "%d", record->attempts);
+	const char *attempts = arena_printf(arena, "%d", record->past.attempts);
 	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
 	const struct header all[] = {
 		{ "x-value-left-out", record->value.len <= COPY_MAX ? STR("0") : STR("1") },

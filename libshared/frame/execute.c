@@ -86,13 +86,11 @@ static bool is_outage(struct err e)
 
 static bool patience_is_over(struct record *record)
 {
-	int64_t patience_ms = PATIENCE_MS;
-
-	if (record->route != NULL && record->route->patience_ms != 0)
-		patience_ms = record->route->patience_ms;
-	if (record->first_failed_ms == 0)
-		record->first_failed_ms = clock_mono_ms();
-	return clock_mono_ms() - record->first_failed_ms > patience_ms;
+	if (record->past.here_ms == 0)
+		record->past.here_ms = clock_mono_ms();
+	if (record->past.first_ms == 0)
+		record->past.first_ms = clock_wall_ms();
+	return clock_mono_ms() - record->past.here_ms > PATIENCE_MS;
 }
 
 static void die(struct worker *worker, struct err e)
@@ -145,11 +143,11 @@ static bool judge(struct worker *worker, struct task *task, struct err e)
 		count(worker, task, "fenced", -1);
 		return later(worker, task, DELAY_MAX_MS); /* dropped with its partition */
 	}
-	record->attempts++;
+	record->past.attempts++;
 	if (e.kind == ERR_RETRY && !patience_is_over(record)) {
 		log_task(worker, task, "record.retry", e);
 		count(worker, task, "retry", -1);
-		return later(worker, task, backoff_ms(record->attempts));
+		return later(worker, task, backoff_ms(record->past.attempts));
 	}
 	if (e.kind == ERR_RETRY)
 		e = err_reject(ERR_CODE_ATTEMPTS_EXHAUSTED, e.msg);
@@ -195,7 +193,7 @@ static void run_apart(struct worker *worker, size_t records)
 
 	for (size_t i = 0; i < records; i++) {
 		struct record *record = worker->records[i];
-		const struct lane *lane = record->lane;
+		const struct lane *lane = record->link.lane;
 
 		if (worker->dead || lane == stuck) {
 			worker->tasks[0] = (struct task){ .record = record };

@@ -2,13 +2,14 @@
  * What a service does with an event type. A handler never polls, commits offsets, retries, sleeps
  * or catches signals: it returns what the caller must do next, and the frame does it.
  *
- *   ROUTE_TXN   handle()                      inside the transaction that also writes inbox and
- * outbox ROUTE_WORK  claimed()                     inside the transaction that takes the claim
- *               work()                        no transaction, no lock; seconds are fine
- *               handle()                      inside the one transaction that spends the claim
- *   both        after()                       once the transaction has committed; best effort, may
- * be lost in a crash, so only what heals by itself goes here settle()                      inside a
- * transaction of its own after after()
+ *   ROUTE_TXN   handle()   inside the transaction that also writes inbox and outbox
+ *   ROUTE_WORK  claimed()  inside the transaction that takes the claim
+ *               work()     no transaction, no lock; seconds are fine
+ *               failed()   when work() failed: a transaction of its own, before the record waits
+ *               handle()   inside the one transaction that spends the claim
+ *   both        after()    once the transaction has committed; best effort, may be lost in a crash,
+ *                          so only what heals by itself goes here
+ *               settle()   inside a transaction of its own after after()
  *
  * Each may be NULL but handle. The payload is the decoded struct, the same one in every step.
  */
@@ -31,6 +32,8 @@ struct scope {
 	const struct event *event;
 	struct outbox *outbox; /* NULL in work() and after() */
 	void *user;	       /* a handler's own, from one step to the next */
+	int64_t epoch;	       /* > 0: a replay */
+	bool gone; /* set by a step: in a replay, what the record is about was deleted by design */
 };
 
 typedef struct err route_step(struct scope *scope, const void *payload);
@@ -40,16 +43,22 @@ enum route_kind { ROUTE_TXN, ROUTE_WORK };
 /* What a replay of this route means (design: replay). */
 enum route_replay { ROUTE_REBUILD, ROUTE_VERIFY, ROUTE_SOURCE_GONE };
 
+/* After a dead letter its key goes on, or waits for a person's decision (money). */
+enum route_death { ROUTE_SKIP, ROUTE_BLOCK_KEY };
+
 struct route {
 	const struct codec_type *type; /* its name is the ce_type; NULL ends the table */
 	enum route_kind kind;
 	enum route_replay replay;
+	enum route_death death;
 	route_step *handle;
 	route_step *claimed;
 	route_step *work;
+	route_step *failed;
 	route_step *after;
 	route_step *settle;
-	int64_t patience_ms; /* how long a retryable answer is retried in place; 0 = 10 minutes */
+	int attempts;	  /* answers until it is a dead letter; 0 = 3 */
+	int64_t delay_ms; /* until the second attempt, doubled for each further one; 0 = 2000 */
 };
 
 /* The route of a ce_type, or NULL. */

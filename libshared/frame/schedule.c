@@ -162,14 +162,16 @@ static void make_ready(struct schedule *schedule, struct lane *lane)
 	pthread_cond_signal(&schedule->changed);
 }
 
-struct partition *schedule_assign(
-	struct schedule *schedule, const char *topic, int32_t number, int64_t fence)
+struct partition *schedule_assign(struct schedule *schedule, enum source_kind source,
+	const char *topic, int32_t number, int64_t fence)
 {
 	struct partition *partition = calloc(1, sizeof *partition);
 
 	if (partition == NULL)
 		return NULL;
-	*partition = (struct partition){ .topic = topic, .number = number, .fence = fence };
+	*partition = (struct partition){
+		.topic = topic, .number = number, .source = source, .fence = fence
+	};
 	pthread_mutex_lock(&schedule->lock);
 	struct partition **grown = realloc(schedule->partitions,
 		(schedule->partition_count + 1) * sizeof *schedule->partitions);
@@ -191,13 +193,13 @@ void schedule_add(struct schedule *schedule, struct record *record)
 	pthread_mutex_lock(&schedule->lock);
 	struct lane *lane = lane_of(schedule, record->lane_key);
 	bool was_empty = lane->first == NULL;
-	record->lane = lane;
+	record->link.lane = lane;
 	*lane->end = record;
-	lane->end = &record->next_in_lane;
+	lane->end = &record->link.next_in_lane;
 	if (partition->last == NULL)
 		partition->first = record;
 	else
-		partition->last->next = record;
+		partition->last->link.next = record;
 	partition->last = record;
 	partition->next = record->offset + 1;
 	partition->count++;
@@ -230,7 +232,7 @@ static void advance(struct schedule *schedule, struct partition *partition)
 {
 	while (partition->first != NULL && partition->first->state == RECORD_DONE) {
 		struct record *done = partition->first;
-		partition->first = done->next;
+		partition->first = done->link.next;
 		forget(schedule, done);
 	}
 	if (partition->first == NULL)
@@ -239,13 +241,13 @@ static void advance(struct schedule *schedule, struct partition *partition)
 
 static void leave_lane(struct record *record)
 {
-	struct lane *lane = record->lane;
+	struct lane *lane = record->link.lane;
 	struct record **at = &lane->first;
 
 	while (*at != record)
-		at = &(*at)->next_in_lane;
-	*at = record->next_in_lane;
-	if (lane->end == &record->next_in_lane)
+		at = &(*at)->link.next_in_lane;
+	*at = record->link.next_in_lane;
+	if (lane->end == &record->link.next_in_lane)
 		lane->end = at;
 }
 
@@ -256,10 +258,10 @@ static void drop_waiting(struct schedule *schedule, struct partition *partition)
 
 	partition->first = partition->last = NULL;
 	while (record != NULL) {
-		struct record *next = record->next;
-		struct lane *lane = record->lane;
+		struct record *next = record->link.next;
+		struct lane *lane = record->link.lane;
 
-		record->next = NULL;
+		record->link.next = NULL;
 		if (record->state == RECORD_RUNNING) {
 			record = next;
 			continue;
@@ -335,7 +337,7 @@ static size_t take_lane(
 	bool together = shares_a_transaction(lane->first, partition);
 	size_t count = 0;
 
-	for (struct record *r = lane->first; r != NULL && count < room; r = r->next_in_lane) {
+	for (struct record *r = lane->first; r != NULL && count < room; r = r->link.next_in_lane) {
 		if (count > 0 && !(together && shares_a_transaction(r, partition)))
 			break;
 		r->state = RECORD_RUNNING;
@@ -408,7 +410,7 @@ void schedule_finish(struct schedule *schedule, struct record *record,
 {
 	pthread_mutex_lock(&schedule->lock);
 	struct partition *partition = record->partition;
-	struct lane *lane = record->lane;
+	struct lane *lane = record->link.lane;
 	schedule->running--;
 	if (outcome == SCHEDULE_LATER && !partition->gone) {
 		record->state = RECORD_WAITING;

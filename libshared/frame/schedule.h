@@ -16,33 +16,57 @@ enum { SCHEDULE_BATCH_MAX = 200 };
 struct schedule;
 struct lane;
 
-/* A partition we own. Made at assignment; lives until its last record is finished, also after the
- * revocation (gone is set then). */
+/* Where records come from. */
+enum source_kind {
+	SOURCE_LOG,    /* the group's own position in a partition */
+	SOURCE_PARKED, /* rows of parked that are due */
+	SOURCE_SIDE,   /* a side replay below the group's position */
+};
+
+/* A source of records of one partition we own: its log, what is parked of it, a side replay. Made
+ * at assignment; lives until its last record is finished, also after the revocation (gone is set
+ * then). */
 struct partition {
 	const char *topic; /* interned by the consumer */
 	int32_t number;
+	enum source_kind source;
 	int64_t fence;
 	bool gone;
 	int64_t next;		     /* offset after the last record added */
-	struct record *first, *last; /* unfinished and finished-behind-unfinished, by offset */
+	struct record *first, *last; /* unfinished and finished-behind-unfinished, as added */
 	size_t count, bytes;	     /* records in memory */
 };
 
 enum record_state { RECORD_WAITING, RECORD_RUNNING, RECORD_DONE };
 
-/* One fetched record; key, value and headers (packed) are its own copies behind the struct. */
+/* What a record brings along beside its bytes. */
+struct record_past {
+	int64_t epoch;	   /* of the replay it belongs to; 0 = none */
+	int64_t parked_id; /* its row in parked; 0 = none */
+	struct id dead_id; /* the dead letter it is a redrive of; nil = none */
+	int64_t first_ms;  /* of its first failure, wall clock; 0 = never failed */
+	int64_t here_ms;   /* of its first failure since it was read, monotonic; 0 = none */
+	int attempts;	   /* answers about this record so far, not outages */
+	bool overflow;	   /* to be parked unhandled: its tenant fills the window */
+	bool suspect;	   /* it may have ended a process: journal before handling */
+};
+
+struct record_links {
+	struct record *next; /* in the partition */
+	struct record *next_in_lane;
+	struct lane *lane;
+};
+
+/* One record; key, value and headers (packed) are its own copies behind the struct. */
 struct record {
 	struct partition *partition;
 	int64_t offset;
 	const struct route *route; /* NULL: to be dead-lettered with why */
 	struct err why;
-	struct str key, value, headers, lane_key;
-	int64_t first_failed_ms; /* monotonic; 0 = never */
-	int attempts;		 /* answers about this record, not outages */
+	struct str key, value, headers, lane_key; /* lane_key: tenant | ordering key */
+	struct record_past past;
 	enum record_state state;
-	struct record *next; /* in the partition */
-	struct record *next_in_lane;
-	struct lane *lane;
+	struct record_links link; /* the schedule's */
 };
 
 enum schedule_outcome {
@@ -54,9 +78,9 @@ enum schedule_outcome {
 struct schedule *schedule_new(void);
 void schedule_free(struct schedule *schedule);
 
-/* A new partition record source; ends with schedule_revoke. NULL without memory. */
-struct partition *schedule_assign(
-	struct schedule *schedule, const char *topic, int32_t number, int64_t fence);
+/* A new source of records; ends with schedule_revoke. NULL without memory. */
+struct partition *schedule_assign(struct schedule *schedule, enum source_kind source,
+	const char *topic, int32_t number, int64_t fence);
 
 /* Forgets every partition: records not in a worker's hands are dropped. */
 void schedule_revoke(struct schedule *schedule);

@@ -87,7 +87,7 @@ START_TEST(a_crowd_keeps_every_lane_in_order)
 	pthread_t threads[WORKERS];
 
 	crowd->schedule = schedule_new();
-	struct partition *partition = schedule_assign(crowd->schedule, "topic", 0, 1);
+	struct partition *partition = schedule_assign(crowd->schedule, SOURCE_LOG, "topic", 0, 1);
 	for (int i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, crowd_work, crowd), 0);
 	feed(crowd->schedule, partition);
@@ -120,7 +120,7 @@ START_TEST(a_crowd_survives_rebalances)
 	for (int i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, crowd_work, crowd), 0);
 	for (int round = 0; round < 50; round++) {
-		struct partition *partition = schedule_assign(crowd->schedule, "topic", 0, round);
+		struct partition *partition = schedule_assign(crowd->schedule, SOURCE_LOG, "topic", 0, round);
 		for (int64_t n = 0; n < 200; n++) {
 			const char lane = (char)(n % LANES);
 			struct record *record = schedule_record(

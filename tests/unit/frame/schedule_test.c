@@ -23,8 +23,8 @@ static void bench_open(struct bench *bench)
 {
 	bench->schedule = schedule_new();
 	ck_assert_ptr_nonnull(bench->schedule);
-	bench->a = schedule_assign(bench->schedule, "topic", 0, 7);
-	bench->b = schedule_assign(bench->schedule, "topic", 1, 8);
+	bench->a = schedule_assign(bench->schedule, SOURCE_LOG, "topic", 0, 7);
+	bench->b = schedule_assign(bench->schedule, SOURCE_LOG, "topic", 1, 8);
 	ck_assert(bench->a != NULL && bench->b != NULL);
 }
 
@@ -297,7 +297,7 @@ START_TEST(revoking_drops_what_waits)
 	ck_assert(running->partition->gone);
 	ck_assert(str_eq(running->value, STR("value")));
 	/* the next owner may be ourselves: its records of lane a wait for a0 */
-	struct partition *again = schedule_assign(bench.schedule, "topic", 0, 9);
+	struct partition *again = schedule_assign(bench.schedule, SOURCE_LOG, "topic", 0, 9);
 	add_all(&bench, again, 0, "ad", &txn);
 	take(&bench, "d1");
 	struct bench other = bench;
@@ -392,7 +392,7 @@ START_TEST(pauses_by_bytes)
 	ck_assert(!is_full(&bench, bench.b) && has_room(&bench, bench.b));
 	/* many partitions together pause everyone, also the empty one */
 	for (all = first; all < 4 * LIMIT && !is_full(&bench, bench.b); all++)
-		add_bytes(&bench, schedule_assign(bench.schedule, "topic", 2 + all, 1), 0, STEP);
+		add_bytes(&bench, schedule_assign(bench.schedule, SOURCE_LOG, "topic", 2 + all, 1), 0, STEP);
 	ck_assert(all > first && all < 4 * LIMIT);
 	ck_assert(!has_room(&bench, bench.b));
 	schedule_revoke(bench.schedule);

@@ -1,0 +1,89 @@
+/*
+ * Replays: what is handled again, under which epoch, and how it went. A rewind or a skip was done
+ * to the group by Kafka's stock tool and is found at assignment; a side replay was asked for with
+ * estctl and runs beside live traffic, below the group's position. The epoch of a record is a pure
+ * function of (group, topic, partition, offset, tenant): it survives every crash because rows are
+ * never deleted.
+ */
+#ifndef ESTEIRA_FRAME_REPLAY_H
+#define ESTEIRA_FRAME_REPLAY_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "frame/outbox.h"
+#include "model/tenant.h"
+
+struct pg;
+
+/* One row of replay. */
+struct replay {
+	int64_t id;
+	const char *topic;
+	int32_t partition;
+	int64_t from, to; /* offsets, to is exclusive */
+	bool has_tenant;
+	struct tenant tenant;
+	int64_t next; /* of a side replay: where it goes on */
+	int rate;     /* of a side replay: records a second; 0 = no limit */
+	enum replay_kind { REPLAY_REWIND, REPLAY_SKIP, REPLAY_SIDE } kind;
+	enum replay_state {
+		REPLAY_HELD, /* waits for estctl replay confirm */
+		REPLAY_OPEN,
+		REPLAY_PAUSED,
+		REPLAY_DONE,
+		REPLAY_ABORTED, /* after it was open */
+		REPLAY_REFUSED, /* instead of being opened */
+	} state;
+};
+
+/* All replays of some partitions that count for epochs or wait, in arena memory. */
+struct replay_list {
+	struct replay *items;
+	size_t count;
+};
+
+/* The epoch of a record: the highest id among rewinds and sides that were ever open. PURE. */
+int64_t replay_epoch(const struct replay_list *list, const char *topic, int32_t partition,
+	int64_t offset, struct tenant tenant);
+
+/* Rows of these partitions; topics are compared by text and taken over from the arguments. */
+struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
+	const char *const *topics, const int32_t *partitions, size_t count,
+	struct replay_list *ret_list) ERR_MUST_USE;
+
+/* An operator's move found at assignment. */
+struct replay_move {
+	const char *group, *topic, *cluster;
+	int32_t partition;
+	enum replay_kind kind; /* REPLAY_REWIND: [to be read again from, frontier); REPLAY_SKIP:
+				  [progress, moved to) */
+	int64_t from, to;
+	bool hold; /* more than the limit, or a skip */
+};
+
+/* Opens (or finds, when a crash came between) the row of a move; when it is not held, also sets the
+ * progress row's next offset to `from`, in the same transaction, keeping its frontier. ret_replay
+ * says what is in the row now: an operator may have confirmed or refused it meanwhile. One
+ * transaction of its own. Emits the audit entry (action REPLAY_OPENED or REPLAY_HELD) through
+ * outbox. */
+struct err replay_open(struct pg *pg, struct arena *arena, const struct replay_move *move,
+	const struct outbox_conf *outbox, struct replay *ret_replay) ERR_MUST_USE;
+
+/* What became of records of one replay, added up in the transaction that handled them. */
+struct replay_counts {
+	int64_t done, same, different, gone, failed, held;
+};
+struct err replay_count(struct pg *pg, int64_t id, const struct replay_counts *counts) ERR_MUST_USE;
+
+/* The watermark of a partition has reached `to` of an open rewind, or a side replay is through:
+ * state done, audit entry with the counts. Once; one transaction of its own. */
+struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
+	const struct outbox_conf *outbox) ERR_MUST_USE;
+
+/* Where a side replay goes on after a crash. */
+struct err replay_advance(struct pg *pg, int64_t id, int64_t next) ERR_MUST_USE;
+
+const char *replay_kind_name(enum replay_kind kind);
+const char *replay_state_name(enum replay_state state);
+
+#endif

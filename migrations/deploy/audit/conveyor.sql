@@ -1,0 +1,6 @@
+-- Deploy esteira:audit/conveyor to pg
+
+BEGIN;
+\set schema audit
+\ir ../../template/conveyor.sql
+COMMIT;

@@ -1,0 +1,6 @@
+-- Deploy esteira:intake/conveyor to pg
+
+BEGIN;
+\set schema intake
+\ir ../../template/conveyor.sql
+COMMIT;

@@ -1,0 +1,6 @@
+-- Deploy esteira:ocr/conveyor to pg
+
+BEGIN;
+\set schema ocr
+\ir ../../template/conveyor.sql
+COMMIT;
