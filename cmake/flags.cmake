@@ -15,8 +15,8 @@ endif()
 add_compile_definitions(_GNU_SOURCE)
 
 function(probe_flag flag)
-  string(MAKE_C_IDENTIFIER "has${flag}" known)
-  check_c_compiler_flag("-Werror ${flag}" ${known})
+  string(MAKE_C_IDENTIFIER "takes${flag}" known)
+  check_c_compiler_flag("-Werror -Wformat ${flag}" ${known}) # gcc ignores format-security without it
   if(${known})
     add_compile_options(${flag})
   endif()

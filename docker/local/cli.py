@@ -149,7 +149,9 @@ def cmd_status(_args):
     """One line a process; exit 1 if anything is missing."""
     stack = dev_stack()
     bad = 0
-    for name in [*SERVERS, *(f"{s}-1" for s in SERVICES)]:
+    expected = [*SERVERS, *(f"{s}-1" for s in SERVICES)]
+    # whatever else was started by hand: a second instance
+    for name in [*expected, *sorted(set(stack.state["procs"]) - set(expected))]:
         pid, health = stack.pid(name), "down"
         if pid:
             health = (server_health if name in SERVERS else service_health)(stack, name)

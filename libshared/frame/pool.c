@@ -47,6 +47,7 @@ static struct err run_job(struct pool *pool, struct pool_job *job, struct pg *pg
 	job->arena = arena_new(pool->conf.arena_bytes);
 	if (job->arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "no memory for a request");
+	pg_refresh(pg);
 	struct err e = job->run(job, pg, job->arena);
 	if (e.kind != ERR_OK)
 		pg_rollback(pg);

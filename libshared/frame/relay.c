@@ -17,8 +17,9 @@ enum {
 	BATCH = 500,
 	WAIT_MS = 100,
 	LEAD_RETRY_MS = 200,
-	BUSY_ROWS = 8,
-	GATHER_MS = 10, /* a busy relay lets rows gather: a broker pays per request, not per row */
+	WINDOW_MS = 100,
+	BUSY_ROWS_S = 200,
+	GATHER_MS = 50, /* a busy relay lets rows gather: a broker pays per request, not per row */
 	NOTIFY_MIN_MS = 5,
 	ARENA_BYTES = 64 << 20,
 	DELIVERY_WAIT_MS = 2000
@@ -29,6 +30,13 @@ struct batch {
 	int64_t seqs[BATCH];
 	bool delivered[BATCH];
 	size_t waiting;
+};
+
+/* How much there is to do: rows since a moment, and what that meant the last time. */
+struct pace {
+	int64_t since_ms;
+	size_t rows;
+	bool busy;
 };
 
 /* What other threads may look at. */
@@ -47,14 +55,18 @@ struct relay {
 	int64_t lock_key;
 	char channel[64];
 	struct batch batch;
+	struct pace pace;
 	int64_t last_notify_ms, last_lead_try_ms, last_delivery_ms;
 	struct counts counts;
 };
 
-/* Who does not lead still learns how long events have waited, to know that Kafka is away. */
+/* Who does not lead still learns how long events have waited, to know that Kafka is away. The
+ * session never reads the table from its beginning: the outbox is a few rows behind thousands of
+ * dead ones, and the planner's statistics know neither. */
 static const struct pg_statement lock = { "relay_lock",
 	"SELECT pg_try_advisory_lock($1::bigint), coalesce((SELECT extract(epoch FROM"
-	" clock_timestamp() - created_at) * 1000 FROM outbox ORDER BY seq LIMIT 1), 0)::bigint" };
+	" clock_timestamp() - created_at) * 1000 FROM outbox ORDER BY seq LIMIT 1), 0)::bigint,"
+	" set_config('enable_seqscan', 'off', false)" };
 static const struct pg_statement notify = { "relay_notify", "SELECT pg_notify($1, '')" };
 static const struct pg_statement next = { "relay_next",
 	"SELECT seq, topic, part, key, headers, payload, "
@@ -239,6 +251,20 @@ static struct err publish(struct relay *relay, size_t *ret_published)
 	return e;
 }
 
+/* Judged over a window, so that the few rows of a lone request never wait. */
+static bool is_busy(struct pace *pace, size_t published)
+{
+	int64_t age_ms = clock_mono_ms() - pace->since_ms;
+
+	pace->rows += published;
+	if (age_ms < WINDOW_MS)
+		return pace->busy;
+	pace->busy = (int64_t)pace->rows * 1000 >= BUSY_ROWS_S * age_ms;
+	pace->since_ms += age_ms;
+	pace->rows = 0;
+	return pace->busy;
+}
+
 static void wait_for_work(struct relay *relay)
 {
 	struct pollfd fds[] = { { relay->wake_fd, POLLIN, 0 },
@@ -261,6 +287,11 @@ static void wait_for_work(struct relay *relay)
 	(void)e;
 }
 
+struct err relay_ping(struct relay *relay, int timeout_ms, int64_t *ret_took_us)
+{
+	return kafka_producer_ping(relay->producer, timeout_ms, ret_took_us);
+}
+
 struct err relay_step(struct relay *relay)
 {
 	size_t published = 0;
@@ -273,9 +304,11 @@ struct err relay_step(struct relay *relay)
 		e = renew_producer(relay);
 	if (e.kind == ERR_FATAL)
 		return e;
-	if (published >= BUSY_ROWS && published < BATCH)
+	if (is_busy(&relay->pace, published) && published < BATCH)
 		poll(NULL, 0, GATHER_MS);
 	if (published < BATCH)
 		wait_for_work(relay);
+	if (pg_socket(relay->pg) < 0)
+		relay->counts.leader = false; /* before a chore on this thread connects anew */
 	return err_ok();
 }

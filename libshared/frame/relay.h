@@ -32,6 +32,9 @@ void relay_close(struct relay *relay); /* NULL is fine */
  * Failures are temporary and already waited for; ERR_FATAL ends the process. */
 struct err relay_step(struct relay *relay) ERR_MUST_USE;
 
+/* Asks a broker for a sign of life, see kafka_producer_ping. The relay's thread. */
+struct err relay_ping(struct relay *relay, int timeout_ms, int64_t *ret_took_us) ERR_MUST_USE;
+
 /* Rows have been committed. Any thread. */
 void relay_wake(struct relay *relay);
 

@@ -33,7 +33,9 @@ struct http_call {
 	struct http_queue queue;
 	uint64_t unfed_bytes;
 	int64_t moved_ms; /* when a byte moved, or it became the server's turn */
-	enum err_code away;
+	struct call_codes {
+		enum err_code away, unsent;
+	} codes;
 	struct err verdict; /* why we made libcurl fail */
 	struct call_state {
 		bool streamed, paused, hungry, doomed, in_data;
@@ -89,7 +91,10 @@ static struct err call_result(const struct http_call *call, CURLcode code)
 		return err_ok();
 	if (code == CURLE_URL_MALFORMAT)
 		return err_reject(ERR_CODE_BAD_PARAMETER, curl_easy_strerror(code));
-	return err_retry(call->away, curl_easy_strerror(code));
+	bool unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+	return err_retry(unsent && call->codes.unsent != ERR_CODE_NONE ? call->codes.unsent
+								       : call->codes.away,
+		curl_easy_strerror(code));
 }
 
 static void collect_done(struct http *http)
@@ -158,7 +163,7 @@ static void sweep(void *arg)
 
 	while (call != NULL) {
 		if (is_stalled(call, now_ms)) {
-			call_end(call, err_retry(call->away, "the server stopped answering"));
+			call_end(call, err_retry(call->codes.away, "the server stopped answering"));
 			call = http->calls; /* the callback may have changed the list */
 		} else {
 			call = call->next;
@@ -298,7 +303,8 @@ void http_close(struct http *http)
 	if (http == NULL)
 		return;
 	while (http->calls != NULL)
-		call_end(http->calls, err_retry(http->calls->away, "the HTTP client was closed"));
+		call_end(http->calls,
+			err_retry(http->calls->codes.away, "the HTTP client was closed"));
 	loop_timer_free(http->sweep);
 	curl_multi_cleanup(http->multi);
 	http_pump_close(http->pump);
@@ -336,7 +342,7 @@ struct err http_send(struct http *http, const struct http_request *request,
 	call->http = http;
 	call->callbacks = *callbacks;
 	call->arg = arg;
-	call->away = request->away;
+	call->codes = (struct call_codes){ request->away, request->unsent };
 	call->verdict = err_ok();
 	call->response.headers = BUF(http->limits.headers_max_bytes);
 	call->response.body = BUF(request->response_max_bytes);
@@ -373,7 +379,7 @@ struct err http_call_feed(struct http_call *call, struct str bytes)
 	if (call->queue.pending_bytes == 0)
 		call->moved_ms = clock_mono_ms();
 	if (!http_queue_add(&call->queue, bytes))
-		return err_retry(call->away, "no memory for the upload queue");
+		return err_retry(call->codes.away, "no memory for the upload queue");
 	call->unfed_bytes -= bytes.len;
 	if (call->is.paused && bytes.len > 0) {
 		call->is.paused = false;

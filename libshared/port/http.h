@@ -43,9 +43,13 @@ struct http_request {
 	struct str body;
 	bool streamed; /* the body is fed, stream_bytes in all; body is ignored */
 	uint64_t stream_bytes;
+	bool once; /* must not arrive twice: on a reused connection libcurl sends again by itself
+		      when it is closed without an answer; so it takes a new one */
 	size_t response_max_bytes; /* of the response body */
 	int64_t timeout_ms;	   /* of the whole call; 0: none */
-	enum err_code away; /* code of the ERR_RETRY of a transport failure, as STORAGE_AWAY */
+	enum err_code away;   /* code of the ERR_RETRY of a transport failure, as STORAGE_AWAY */
+	enum err_code unsent; /* the same when there was no connection, so that surely nothing was
+				 sent; NONE: away */
 };
 
 struct http_response {

@@ -110,6 +110,7 @@ struct err http_easy_init(struct http_easy *easy, const struct http_limits *limi
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for an HTTP call");
 	easy->curl = curl;
 	set_limits(curl, limits, request->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)request->once);
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, hooks->arg);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, easy->headers);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, hooks->header);

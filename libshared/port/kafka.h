@@ -102,6 +102,49 @@ bool kafka_consumer_watermarks(struct kafka_consumer *consumer, const char *topi
 struct err kafka_consumer_cluster(struct kafka_consumer *consumer, int timeout_ms, char *ret_id)
 	ERR_MUST_USE;
 
+/* --- reader: partitions read from an offset on, beside any group and without joining one; nothing
+ * is committed. Each partition is polled by itself, so who is not polled costs no more than what
+ * was fetched ahead (1 MB). One thread. --- */
+
+struct kafka_reader;
+
+enum kafka_reader_found {
+	KAFKA_READER_NOTHING, /* yet */
+	KAFKA_READER_RECORD,
+	KAFKA_READER_END,	   /* all that is committed was read */
+	KAFKA_READER_OUT_OF_RANGE, /* no data there (expired or truncated): start elsewhere */
+};
+
+/* ERR_FATAL bad-config. */
+struct err kafka_reader_open(const struct kafka_conf *conf, struct kafka_reader **ret_reader)
+	ERR_MUST_USE;
+/* Stops all. NULL is fine. */
+void kafka_reader_close(struct kafka_reader *reader);
+
+/* Begins to read place->partition of place->topic (both borrowed until kafka_reader_stop) at
+ * place->offset, which may be KAFKA_EARLIEST. At most KAFKA_READER_MAX at a time: ERR_RETRY
+ * try-again. ERR_RETRY kafka-away. */
+enum { KAFKA_READER_MAX = 16 };
+struct err kafka_reader_start(struct kafka_reader *reader, const struct kafka_place *place)
+	ERR_MUST_USE;
+/* What is not being read is fine. */
+void kafka_reader_stop(struct kafka_reader *reader, const char *topic, int32_t partition);
+
+/* One look, without waiting. A record is given to fn, its texts borrowed for the call. Trouble with
+ * brokers is the library's to mend: KAFKA_READER_NOTHING. */
+enum kafka_reader_found kafka_reader_poll(struct kafka_reader *reader, const char *topic,
+	int32_t partition, void (*fn)(void *arg, const struct kafka_record *record), void *arg);
+
+/* Where the log of a partition begins and ends (for read_committed readers: the last stable
+ * offset). Blocks for up to timeout_ms. ERR_RETRY kafka-away. */
+struct err kafka_reader_range(struct kafka_reader *reader, const struct kafka_place *place,
+	int timeout_ms, int64_t *ret_low, int64_t *ret_high) ERR_MUST_USE;
+
+/* Sets the offset of each place to its first record of that time (wall ms) or later, or to
+ * KAFKA_NO_OFFSET when there is none. Blocks for up to timeout_ms. ERR_RETRY kafka-away. */
+struct err kafka_reader_find_time(struct kafka_reader *reader, struct kafka_place *places,
+	size_t count, int64_t time_ms, int timeout_ms) ERR_MUST_USE;
+
 /* --- producer: idempotent, acks=all, messages never time out; one thread --- */
 
 struct kafka_producer;
@@ -119,6 +162,11 @@ void kafka_producer_close(struct kafka_producer *producer);
  * ERR_REJECT record-too-large. ERR_RETRY kafka-away: topic or partition does not exist (yet). */
 struct err kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record,
 	uint64_t tag) ERR_MUST_USE;
+
+/* One round trip to a broker, whichever answers; *ret_took_us is its time. Blocks for up to
+ * timeout_ms. ERR_RETRY kafka-away. */
+struct err kafka_producer_ping(
+	struct kafka_producer *producer, int timeout_ms, int64_t *ret_took_us) ERR_MUST_USE;
 
 /* Serves delivery reports for up to timeout_ms. ERR_FATAL kafka-away: the handle is beyond use,
  * close it and open another. */

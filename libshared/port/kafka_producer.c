@@ -5,6 +5,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/clock.h"
 #include "port/kafka_settings.h"
 
 struct kafka_producer {
@@ -96,5 +97,22 @@ struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms)
 	rd_kafka_poll(producer->handle, timeout_ms);
 	if (rd_kafka_fatal_error(producer->handle, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_fatal(ERR_CODE_KAFKA_AWAY, "the Kafka producer failed for good");
+	return err_ok();
+}
+
+/* Metadata of the topics this handle has used: few, and of none at first. The library asks a broker
+ * each time; its cache is for others. */
+struct err kafka_producer_ping(
+	struct kafka_producer *producer, int timeout_ms, int64_t *ret_took_us)
+{
+	const struct rd_kafka_metadata *metadata;
+	int64_t from_us = clock_mono_us();
+	rd_kafka_resp_err_t code =
+		rd_kafka_metadata(producer->handle, 0, NULL, &metadata, timeout_ms);
+
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_retry(ERR_CODE_KAFKA_AWAY, rd_kafka_err2str(code));
+	rd_kafka_metadata_destroy(metadata);
+	*ret_took_us = clock_mono_us() - from_us;
 	return err_ok();
 }

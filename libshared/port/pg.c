@@ -1,16 +1,22 @@
 #include "port/pg.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libpq-fe.h>
 
+#include "base/clock.h"
 #include "port/pg_value.h"
 
 /* QUEUE_MAX also keeps a blocking pipeline from filling both socket buffers: a short answer for
  * each. */
 enum { PREPARED_MAX = 128, ARGS_MAX = 24, QUEUE_MAX = 1024 };
+enum { IDLE_MS = 1000 }; /* after so long a connection is asked before it is relied on */
+
+/* What an expected answer belongs to. */
+enum { TO_STATEMENT, TO_SOUND, TO_PREPARE };
 
 struct pg {
 	PGconn *conn;
@@ -18,7 +24,8 @@ struct pg {
 	const struct pg_statement *prepared[PREPARED_MAX];
 	size_t prepared_count;
 	size_t queued;		    /* answers expected before the next sync point */
-	bool is_prepare[QUEUE_MAX]; /* which of them belong to a PREPARE */
+	uint8_t expects[QUEUE_MAX]; /* of which kind */
+	int64_t used_ms;
 	char message[256];
 };
 
@@ -60,7 +67,7 @@ static struct err away(struct pg *pg)
 
 /* Class 08, 57P0x and 53 say that the server is not there for us; the class tells what to do next.
  */
-static struct err classify(struct pg *pg, const PGresult *result)
+static struct err classify(struct pg *pg, const PGresult *result, bool sound)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -78,7 +85,7 @@ static struct err classify(struct pg *pg, const PGresult *result)
 	if (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0 ||
 		strcmp(state, "57014") == 0)
 		return err_retry(ERR_CODE_TRY_AGAIN, pg->message);
-	if (strncmp(state, "22", 2) == 0)
+	if (strncmp(state, "22", 2) == 0 || (strncmp(state, "23", 2) == 0 && !sound))
 		return err_reject(ERR_CODE_BAD_RECORD, pg->message);
 	return err_fatal(ERR_CODE_INTERNAL, pg->message);
 }
@@ -136,12 +143,12 @@ static struct err prepare(struct pg *pg, const struct pg_statement *statement,
 	if (PQsendPrepare(pg->conn, statement->name, statement->sql, (int)count, types) != 1)
 		return away(pg);
 	pg->prepared[pg->prepared_count++] = statement;
-	pg->is_prepare[pg->queued++] = true;
+	pg->expects[pg->queued++] = TO_PREPARE;
 	return err_ok();
 }
 
-struct err pg_push(struct pg *pg, const struct pg_statement *statement, const struct pg_arg *args,
-	size_t count)
+static struct err push(struct pg *pg, const struct pg_statement *statement,
+	const struct pg_arg *args, size_t count, uint8_t kind)
 {
 	struct pg_value values[ARGS_MAX];
 	const char *data[ARGS_MAX];
@@ -165,13 +172,25 @@ struct err pg_push(struct pg *pg, const struct pg_statement *statement, const st
 	TRY(prepare(pg, statement, values, count));
 	if (PQsendQueryPrepared(pg->conn, statement->name, (int)count, data, lens, formats, 1) != 1)
 		return away(pg);
-	pg->is_prepare[pg->queued++] = false;
+	pg->expects[pg->queued++] = kind;
 	return err_ok();
+}
+
+struct err pg_push(struct pg *pg, const struct pg_statement *statement, const struct pg_arg *args,
+	size_t count)
+{
+	return push(pg, statement, args, count, TO_STATEMENT);
+}
+
+struct err pg_push_sound(struct pg *pg, const struct pg_statement *statement,
+	const struct pg_arg *args, size_t count)
+{
+	return push(pg, statement, args, count, TO_SOUND);
 }
 
 /* Reads the answer of one queued statement; keeps rows if they are wanted. *ret_ran says whether
  * the server carried it out. */
-static struct err read_one(struct pg *pg, PGresult **ret_rows, bool *ret_ran)
+static struct err read_one(struct pg *pg, uint8_t kind, PGresult **ret_rows, bool *ret_ran)
 {
 	struct err e = err_ok();
 
@@ -182,7 +201,7 @@ static struct err read_one(struct pg *pg, PGresult **ret_rows, bool *ret_ran)
 		if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED)
 			*ret_ran = false;
 		if (status == PGRES_FATAL_ERROR)
-			e = classify(pg, result);
+			e = classify(pg, result, kind == TO_SOUND);
 		if (status == PGRES_TUPLES_OK && ret_rows != NULL) {
 			PQclear(*ret_rows);
 			*ret_rows = result;
@@ -216,17 +235,19 @@ static struct err run_queue(struct pg *pg, PGresult **ret_rows)
 	if (pg->conn == NULL || PQpipelineSync(pg->conn) != 1)
 		return away(pg);
 	for (size_t i = 0; i < pg->queued; i++)
-		known -= pg->is_prepare[i];
+		known -= pg->expects[i] == TO_PREPARE;
 	for (size_t i = 0; i < pg->queued; i++) {
-		struct err e = read_one(pg, i + 1 == pg->queued ? ret_rows : NULL, &ran);
+		struct err e =
+			read_one(pg, pg->expects[i], i + 1 == pg->queued ? ret_rows : NULL, &ran);
 		if (e.kind != ERR_OK && first.kind == ERR_OK)
 			first = e;
 		if (pg->conn == NULL)
 			return first;
-		known += pg->is_prepare[i] && ran;
+		known += pg->expects[i] == TO_PREPARE && ran;
 	}
 	pg->prepared_count = known; /* a PREPARE behind a failure did not happen */
 	pg->queued = 0;
+	pg->used_ms = clock_mono_ms();
 	TRY(read_sync_point(pg));
 	return first;
 }
@@ -262,13 +283,50 @@ struct err pg_sync(struct pg *pg)
 	return run_queue(pg, NULL);
 }
 
+/* One look at the socket: a server that went away left a message, or only the end, behind. */
+static bool has_ended(struct pg *pg)
+{
+	struct pollfd fd = { .fd = PQsocket(pg->conn), .events = POLLIN };
+
+	while (poll(&fd, 1, 0) > 0)
+		if (PQconsumeInput(pg->conn) != 1)
+			return true;
+	return false;
+}
+
+void pg_refresh(struct pg *pg)
+{
+	if (pg->conn == NULL || pg->queued > 0 || PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+		return;
+	if (has_ended(pg)) {
+		disconnect(pg);
+		return;
+	}
+	if (clock_mono_ms() - pg->used_ms < IDLE_MS)
+		return;
+	/* a server that left without a word is found out by a sync point of nothing; the failure
+	 * is not told: whoever comes next connects anew */
+	struct err e = run_queue(pg, NULL);
+	(void)e;
+}
+
+static const struct pg_statement set_tenant = { "pg_set_tenant",
+	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
 static const struct pg_statement begin = { "begin", "BEGIN" };
 static const struct pg_statement commit = { "commit", "COMMIT" };
 static const struct pg_statement rollback = { "rollback", "ROLLBACK" };
 
 struct err pg_begin(struct pg *pg)
 {
+	pg_refresh(pg);
 	return pg_push(pg, &begin, NULL, 0);
+}
+
+struct err pg_set_tenant(struct pg *pg, struct tenant tenant)
+{
+	const struct pg_arg arg = pg_id(tenant.id);
+
+	return pg_push(pg, &set_tenant, &arg, 1);
 }
 
 struct err pg_commit(struct pg *pg)
@@ -303,7 +361,7 @@ struct err pg_listen(struct pg *pg, const char *channel)
 	snprintf(sql, sizeof sql, "LISTEN %s", channel);
 	if (PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1) != 1)
 		return away(pg);
-	pg->is_prepare[pg->queued++] = false;
+	pg->expects[pg->queued++] = TO_STATEMENT;
 	return pg_sync(pg);
 }
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "model/tenant.h"
 
 struct pg;
 struct pg_rows;
@@ -110,12 +111,18 @@ void pg_free(struct pg *pg);
 /*
  * All calls: ERR_RETRY postgres-away (connection lost or refused; the next call connects anew),
  * ERR_RETRY try-again (serialization, deadlock, lock or statement timeout), ERR_REJECT bad-record
- * (the server refuses a value: class 22), ERR_FATAL internal (anything else is our bug).
+ * (the server refuses a value: class 22, or a constraint refuses the row: class 23), ERR_FATAL
+ * internal (anything else is our bug).
  */
 
 /* Queues a statement; its failure appears at the next pg_query/pg_sync. */
 struct err pg_push(struct pg *pg, const struct pg_statement *statement, const struct pg_arg *args,
 	size_t count) ERR_MUST_USE;
+
+/* The same for a row that no constraint can refuse unless we have a bug: there class 23 is
+ * ERR_FATAL internal. */
+struct err pg_push_sound(struct pg *pg, const struct pg_statement *statement,
+	const struct pg_arg *args, size_t count) ERR_MUST_USE;
 
 /* Runs the statement after everything queued. Rows live until the arena is reset. */
 struct err pg_query(struct pg *pg, struct arena *arena, const struct pg_statement *statement,
@@ -124,11 +131,20 @@ struct err pg_query(struct pg *pg, struct arena *arena, const struct pg_statemen
 /* Runs everything queued. */
 struct err pg_sync(struct pg *pg) ERR_MUST_USE;
 
-/* pg_push of BEGIN; of COMMIT, then pg_sync; ROLLBACK now (also drops what is queued; a lost
- * connection is no failure of it). */
+/* Before work on a connection that may have lain idle: if the server has gone meanwhile (a restart,
+ * idle_session_timeout) the connection is closed, and the next call connects anew instead of
+ * failing. No round trip within a second of the last use; never inside a transaction. Not for who
+ * holds something of the session (a lock, LISTEN). */
+void pg_refresh(struct pg *pg);
+
+/* pg_refresh, then pg_push of BEGIN; of COMMIT, then pg_sync; ROLLBACK now (also drops what is
+ * queued; a lost connection is no failure of it). */
 struct err pg_begin(struct pg *pg) ERR_MUST_USE;
 struct err pg_commit(struct pg *pg) ERR_MUST_USE;
 void pg_rollback(struct pg *pg);
+
+/* Names the tenant whose rows the transaction may see (row-level security); queued. */
+struct err pg_set_tenant(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
 
 /* LISTEN on a channel ([a-z_]), until the connection ends. */
 struct err pg_listen(struct pg *pg, const char *channel) ERR_MUST_USE;

@@ -2,7 +2,8 @@
  * S3 as the suite needs it: one bucket, path-style URLs, Signature Version 4. Operations here block
  * and belong to workers; the streaming PUT of the loop is port/s3_put. Keys of tenants start with
  * "<tenant id>/"; this file does not know that. An answer that says "not yours" or "not now" is
- * always ERR_RETRY, because our own storage is a dependency to wait for, never an attempt.
+ * ERR_RETRY, because our own storage is a dependency to wait for, never an attempt; but for the two
+ * questions about the bucket that are asked at start.
  * Source: Amazon S3 API Reference 2006-03-01.
  */
 #ifndef ESTEIRA_PORT_S3_H
@@ -109,15 +110,15 @@ struct err s3_list(struct s3 *s3, const struct s3_list *what, struct arena *aren
 enum s3_known { S3_UNKNOWN, S3_KNOWN };
 
 /* ERR_FATAL unsafe-store when versioning or object lock is on, because a deleted document would
- * live on. S3_UNKNOWN when the server does not implement both questions. */
+ * live on; storage-refused when the server answers that there is no such bucket (404) or that the
+ * keys are not good for it (401, 403). S3_UNKNOWN when the server does not implement both
+ * questions. */
 struct err s3_bucket_check(struct s3 *s3, enum s3_known *ret_known) ERR_MUST_USE;
 
-/* Installs: objects expire after 1 day, incomplete uploads are aborted after 1 day. S3_UNKNOWN when
- * the server does not implement it. Replaces the lifecycle of the bucket. */
+/* Installs: objects expire after 1 day, incomplete uploads are aborted after 1 day. ERR_FATAL
+ * storage-refused as above. S3_UNKNOWN when the server does not implement it. Replaces the
+ * lifecycle of the bucket. */
 struct err s3_bucket_lifecycle(struct s3 *s3, enum s3_known *ret_known) ERR_MUST_USE;
-
-/* Creates the bucket; one that is ours already is fine. For development and tests. */
-struct err s3_bucket_create(struct s3 *s3) ERR_MUST_USE;
 
 /* --- for the other files of port/s3 --- */
 

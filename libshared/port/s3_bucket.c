@@ -27,6 +27,29 @@ static bool is_unknown(const struct http_response *response)
 		       s3_xml_is(buf_str(&response->body), "Code", STR("NotImplemented")));
 }
 
+/* At start a refusal is a mistake in the configuration, which waiting does not mend. */
+static struct err judge(int status)
+{
+	if (status == 404)
+		return err_fatal(ERR_CODE_STORAGE_REFUSED,
+			"the bucket does not exist: make it, or configure the name of another");
+	if (status == 401 || status == 403)
+		return err_fatal(ERR_CODE_STORAGE_REFUSED,
+			"the storage refuses the keys: configure the right ones, and allow them to "
+			"list the bucket and to read and set its properties");
+	return s3_status(status);
+}
+
+/* Some servers answer the questions below for a bucket that does not exist. */
+static struct err check_there(struct s3 *s3)
+{
+	SCOPED(http_response_done) struct http_response response = { 0 };
+	struct s3_request request = { .method = "HEAD", .response_max_bytes = ANSWER_MAX };
+
+	TRY(s3_request_call(s3, &request, &response));
+	return judge(response.status);
+}
+
 static struct err check_versioning(struct s3 *s3, enum s3_known *ret_known)
 {
 	SCOPED(http_response_done) struct http_response response = { 0 };
@@ -36,9 +59,7 @@ static struct err check_versioning(struct s3 *s3, enum s3_known *ret_known)
 		*ret_known = S3_UNKNOWN;
 		return err_ok();
 	}
-	if (response.status == 404)
-		return err_retry(ERR_CODE_STORAGE_REFUSED, "the bucket does not exist");
-	TRY(s3_status(response.status));
+	TRY(judge(response.status));
 	if (s3_xml_is(buf_str(&response.body), "Status", STR("Enabled")))
 		return err_fatal(ERR_CODE_UNSAFE_STORE, "the bucket keeps versions of objects");
 	*ret_known = S3_KNOWN;
@@ -55,7 +76,7 @@ static struct err check_lock(struct s3 *s3, enum s3_known *ret_known)
 		return err_ok();
 	}
 	if (response.status != 404) { /* ObjectLockConfigurationNotFoundError: off */
-		TRY(s3_status(response.status));
+		TRY(judge(response.status));
 		if (s3_xml_is(buf_str(&response.body), "ObjectLockEnabled", STR("Enabled")))
 			return err_fatal(ERR_CODE_UNSAFE_STORE, "the bucket locks objects");
 	}
@@ -67,6 +88,7 @@ struct err s3_bucket_check(struct s3 *s3, enum s3_known *ret_known)
 {
 	enum s3_known versioning, lock;
 
+	TRY(check_there(s3));
 	TRY(check_versioning(s3, &versioning));
 	TRY(check_lock(s3, &lock));
 	*ret_known = versioning == S3_KNOWN && lock == S3_KNOWN ? S3_KNOWN : S3_UNKNOWN;
@@ -100,20 +122,7 @@ struct err s3_bucket_lifecycle(struct s3 *s3, enum s3_known *ret_known)
 		*ret_known = S3_UNKNOWN;
 		return err_ok();
 	}
-	if (response.status == 404)
-		return err_retry(ERR_CODE_STORAGE_REFUSED, "the bucket does not exist");
-	TRY(s3_status(response.status));
+	TRY(judge(response.status));
 	*ret_known = S3_KNOWN;
 	return err_ok();
-}
-
-struct err s3_bucket_create(struct s3 *s3)
-{
-	SCOPED(http_response_done) struct http_response response = { 0 };
-	struct s3_request request = { .method = "PUT", .response_max_bytes = ANSWER_MAX };
-
-	TRY(s3_request_call(s3, &request, &response));
-	if (s3_xml_is(buf_str(&response.body), "Code", STR("BucketAlreadyOwnedByYou")))
-		return err_ok();
-	return s3_status(response.status);
 }

@@ -124,11 +124,6 @@ uint16_t web_port(const struct web *web)
 	return stream_listener_port(web->listener);
 }
 
-size_t web_connections(const struct web *web)
-{
-	return web->pool.count;
-}
-
 void web_close(struct web *web, uint64_t timeout_ms, void (*done)(void *arg), void *arg)
 {
 	web->done = done;
@@ -143,11 +138,6 @@ void web_close(struct web *web, uint64_t timeout_ms, void (*done)(void *arg), vo
 struct str web_method(const struct web_exchange *exchange)
 {
 	return exchange->request == NULL ? STR("") : exchange->request->method;
-}
-
-struct str web_path(const struct web_exchange *exchange)
-{
-	return exchange->request == NULL ? STR("") : exchange->request->path;
 }
 
 const struct web_route *web_route_of(const struct web_exchange *exchange)
@@ -197,6 +187,13 @@ struct str web_header(const struct web_exchange *exchange, const char *name)
 	if (exchange->request == NULL)
 		return (struct str){ NULL, 0 };
 	return web_request_header(exchange->request, str_of(name));
+}
+
+struct str web_header_once(const struct web_exchange *exchange, const char *name)
+{
+	if (exchange->request == NULL)
+		return (struct str){ NULL, 0 };
+	return web_request_header_once(exchange->request, str_of(name));
 }
 
 int64_t web_content_length(const struct web_exchange *exchange)

@@ -71,7 +71,6 @@ struct web_conf {
 struct err web_open(const struct web_conf *conf, struct web **ret_web) ERR_MUST_USE;
 
 uint16_t web_port(const struct web *web);
-size_t web_connections(const struct web *web);
 
 /* Stops listening, closes idle connections, lets exchanges end for up to timeout_ms, then aborts
  * the rest (their on_abort is called), frees the server and calls done(arg). Call once. */
@@ -80,7 +79,6 @@ void web_close(struct web *web, uint64_t timeout_ms, void (*done)(void *arg), vo
 /* --- the request; slices live as long as the exchange --- */
 
 struct str web_method(const struct web_exchange *exchange);
-struct str web_path(const struct web_exchange *exchange); /* as sent, without query */
 const struct web_route *web_route_of(const struct web_exchange *exchange);
 struct str web_peer(const struct web_exchange *exchange);	/* address without port */
 struct str web_request_id(const struct web_exchange *exchange); /* as answered in X-Request-Id */
@@ -95,6 +93,10 @@ struct str web_query(struct web_exchange *exchange, const char *name);
 
 /* First header field of that name, any case, trimmed; ptr NULL when absent. */
 struct str web_header(const struct web_exchange *exchange, const char *name);
+
+/* The same if it came exactly once: a field that must not be a list says nothing when there are
+ * two. ptr NULL when absent or repeated. */
+struct str web_header_once(const struct web_exchange *exchange, const char *name);
 
 /* -1 when absent (chunked, or no body). */
 int64_t web_content_length(const struct web_exchange *exchange);

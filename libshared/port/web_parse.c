@@ -1,8 +1,10 @@
 /*
  * The head is held back until its empty line, then given to llhttp in one piece and taken apart by
- * web_request: both must accept it. Each request gets a fresh llhttp, so no state leaks from one to
- * the next. Framing (chunk headers, extensions, trailers) may cost at most FRAMING_BYTES plus
- * FRAMING_RATIO times the body, or a client could keep us busy without sending anything.
+ * web_request: both must accept it, but for the method: llhttp knows a list of them and would
+ * refuse what is only not taken (405), so it is shown POST, and the method's grammar is
+ * web_request's. Each request gets a fresh llhttp, so no state leaks from one to the next. Framing
+ * (chunk headers, extensions, trailers) may cost at most FRAMING_BYTES plus FRAMING_RATIO times the
+ * body, or a client could keep us busy without sending anything.
  */
 #include "port/web_parse.h"
 
@@ -37,7 +39,7 @@ struct web_parse {
 static int on_headers(llhttp_t *http)
 {
 	http->upgrade = 0; /* an Upgrade is not taken, so what follows is HTTP */
-	return http->method == HTTP_CONNECT ? -1 : 0;
+	return 0;
 }
 
 static int on_body(llhttp_t *http, const char *at, size_t len)
@@ -209,6 +211,18 @@ static enum web_parse_step scan(struct web_parse *parse, char c)
 	return size.kind == ERR_OK ? WEB_PARSE_MORE : fail(parse, size);
 }
 
+/* The head, its method replaced. */
+static llhttp_errno_t execute_head(struct web_parse *parse)
+{
+	const struct str shown = STR("POST");
+	size_t own = parse->request->method.len;
+	llhttp_errno_t code = llhttp_execute(&parse->http, shown.ptr, shown.len);
+
+	if (code != HPE_OK)
+		return code;
+	return llhttp_execute(&parse->http, parse->head.ptr + own, parse->head.len - own);
+}
+
 static enum web_parse_step finish_head(struct web_parse *parse)
 {
 	struct err e = web_request_new(
@@ -216,7 +230,7 @@ static enum web_parse_step finish_head(struct web_parse *parse)
 
 	if (e.kind != ERR_OK)
 		return fail(parse, e);
-	llhttp_errno_t code = llhttp_execute(&parse->http, parse->head.ptr, parse->head.len);
+	llhttp_errno_t code = execute_head(parse);
 	if (code != HPE_OK && !(code == HPE_PAUSED && parse->complete))
 		return refuse(parse, "The request is not HTTP/1.1.");
 	if (parse->complete == web_request_has_body(parse->request))

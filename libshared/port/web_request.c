@@ -161,14 +161,32 @@ static struct str take_line(struct str *head)
 	return line;
 }
 
+/* A token of RFC 9110 section 5.6.2; one that no route takes is answered 405 later. */
+static bool method_ok(struct str method)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < method.len; i++) {
+		char c = method.ptr[i];
+		bool plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!plain && (c == '\0' || strchr(others, c) == NULL))
+			return false;
+	}
+	return method.len > 0;
+}
+
 static struct err parse_line(struct web_request *request, struct str line, char *decoded)
 {
 	struct str rest, version;
 
 	request->method = str_cut(line, ' ', &rest);
 	struct str target = str_cut(rest, ' ', &version);
-	if (request->method.len == 0 || target.len == 0)
+	if (!method_ok(request->method) || target.len == 0)
 		return bad("The request line is malformed.");
+	if (str_eq(request->method, STR("CONNECT")))
+		return bad("This is no proxy.");
 	if (str_eq(version, STR("HTTP/1.1")))
 		request->minor_version = 1;
 	else if (!str_eq(version, STR("HTTP/1.0")))
@@ -251,6 +269,7 @@ static struct err see_fields(struct web_request *request)
 		hosts += str_ieq(request->fields[i].name, STR("host"));
 		TRY(see_field(request, &request->fields[i]));
 	}
+	/* HTTP/1.0 knows no Host (RFC 9112 section 3.2); routes do not depend on it */
 	if (hosts > 1 || (hosts == 0 && request->minor_version == 1))
 		return bad("Exactly one Host is needed.");
 	if (request->chunked && request->content_length >= 0)
@@ -322,6 +341,19 @@ struct str web_request_header(const struct web_request *request, struct str name
 		if (str_ieq(request->fields[i].name, name))
 			return request->fields[i].value;
 	return (struct str){ NULL, 0 };
+}
+
+struct str web_request_header_once(const struct web_request *request, struct str name)
+{
+	struct str found = { NULL, 0 };
+	size_t times = 0;
+
+	for (size_t i = 0; i < request->field_count; i++)
+		if (str_ieq(request->fields[i].name, name)) {
+			found = request->fields[i].value;
+			times++;
+		}
+	return times == 1 ? found : (struct str){ NULL, 0 };
 }
 
 bool web_request_has_body(const struct web_request *request)

@@ -15,7 +15,7 @@ struct web_request_field {
 };
 
 struct web_request {
-	struct str method;
+	struct str method;  /* a token, any case */
 	struct str path;    /* as sent, starts with "/" */
 	struct str decoded; /* path, percent-decoded once: UTF-8, no control characters, no dot
 			       segments */
@@ -39,6 +39,9 @@ void web_request_free(struct web_request *request); /* NULL is fine */
 
 /* The first field of that name, any case; ptr NULL when absent. */
 struct str web_request_header(const struct web_request *request, struct str name);
+
+/* The same if it is the only one; ptr NULL when absent or repeated. */
+struct str web_request_header_once(const struct web_request *request, struct str name);
 
 /* Whether the request has a body, maybe an empty chunked one. */
 bool web_request_has_body(const struct web_request *request);

@@ -10,6 +10,8 @@ enum { HASH_MAX = 64, WORD_MAX = 32, TEXT_MAX = 255 };
 	CODEC_FIELD(struct events_entry_metadata, member, kind, CODEC_PLAIN, false, max)
 #define OPERATION(member, kind, required, max)                                                     \
 	CODEC_FIELD(struct events_operation, member, kind, CODEC_PLAIN, required, max)
+#define NUMBER(member)                                                                             \
+	CODEC_FIELD(struct events_operation_metadata, member, CODEC_INT, CODEC_PLAIN, false, 0)
 
 static const struct codec_field entry_metadata_fields[] = {
 	DETAIL(what, CODEC_TEXT, WORD_MAX),
@@ -43,7 +45,13 @@ const struct codec_type events_entry_recorded = { "audit.entry.recorded.v1",
 	sizeof(struct events_entry), entry_fields };
 
 static const struct codec_field operation_metadata_fields[] = {
-	CODEC_FIELD(struct events_operation_metadata, count, CODEC_INT, CODEC_PLAIN, false, 0),
+	NUMBER(count),
+	NUMBER(done),
+	NUMBER(same),
+	NUMBER(different),
+	NUMBER(gone),
+	NUMBER(failed),
+	NUMBER(held),
 	CODEC_END,
 };
 

@@ -32,8 +32,10 @@ struct events_entry {
 	struct events_entry_metadata metadata;
 };
 
+/* Each may be absent. */
 struct events_operation_metadata {
-	int64_t count; /* may be absent */
+	int64_t count;
+	int64_t done, same, different, gone, failed, held; /* how a replay went */
 };
 
 /* audit.operation.recorded.v1 */

@@ -18,8 +18,15 @@ struct s3;
 struct seal_key;
 struct service_context;
 
+/* What a client may cost; port/web.h says what each means. */
+struct intake_limits {
+	int64_t line_bytes, header_bytes, header_fields;
+	int64_t header_ms, body_idle_ms;
+};
+
 struct intake_conf {
 	const char *http_listen;
+	struct intake_limits limits;
 	int64_t document_max_bytes;
 	int64_t request_threads;
 	int64_t lag_max; /* pending jobs that answer 503; 0 = off */

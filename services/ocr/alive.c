@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "frame/health.h"
 #include "model/rediskey.h"
 #include "port/loop.h"
@@ -30,6 +31,7 @@ struct alive {
 	int64_t sent_ms;   /* when it was last sent */
 	int64_t probed_ms; /* when a probe began */
 	pthread_t thread;  /* of the probe */
+	unsigned restarts; /* of the jail, as logged */
 	bool probing;
 	_Atomic bool probe_ended;
 	_Atomic int64_t proved_ms;
@@ -81,12 +83,23 @@ static void probe(struct alive *alive, int64_t now_ms)
 	alive->probing = pthread_create(&alive->thread, NULL, probe_main, alive) == 0;
 }
 
+/* The jail's zygote died and was replaced: on whose document does not matter, that it did, does. */
+static void log_restarts(struct alive *alive)
+{
+	unsigned restarts = document_jail_restarts(alive->conf.reader);
+
+	if (restarts != alive->restarts)
+		LOG(LOG_WARN, "ocr.jail_restarted", LOG_INT("restarts", restarts));
+	alive->restarts = restarts;
+}
+
 static void on_turn(void *arg)
 {
 	struct alive *alive = arg;
 	int64_t now_ms = clock_mono_ms(), proved_ms = alive->proved_ms;
 	int64_t last_ms = proved_ms > alive->probed_ms ? proved_ms : alive->probed_ms;
 
+	log_restarts(alive);
 	if (alive->probing && alive->probe_ended) {
 		pthread_join(alive->thread, NULL);
 		alive->probing = false;

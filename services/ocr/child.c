@@ -21,7 +21,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static struct err ask(const struct jailer *jailer, const struct jail_request *request,
+static struct err ask(struct jailer *jailer, const struct jail_request *request,
 	const struct child_wiring *wiring, struct child *child)
 {
 	int control[2], output[2] = { -1, wiring->output_fd };
@@ -36,19 +36,20 @@ static struct err ask(const struct jailer *jailer, const struct jail_request *re
 	}
 	child->control_fd = control[0];
 	child->output_fd = output[0];
-	struct err e = jailer_ask(
-		jailer, request, (const int[]){ control[1], wiring->input_fd, output[1] });
+	struct err e = jailer_ask(jailer, request,
+		(const int[]){ control[1], wiring->input_fd, output[1] }, &child->zygote);
 	close(control[1]);
 	if (piped)
 		close(output[1]);
 	return e;
 }
 
-struct err child_start(const struct jailer *jailer, const struct jail_request *request,
+struct err child_start(struct jailer *jailer, const struct jail_request *request,
 	const struct child_wiring *wiring, struct child *ret_child)
 {
 	struct child child = {
 		.busy = true,
+		.jailer = jailer,
 		.until_ms = clock_mono_ms() + (int64_t)request->cpu_s * 1000 * WALL_PER_CPU,
 		.memory_bytes = request->memory_bytes,
 		.output_left_bytes = wiring->output_max_bytes,
@@ -98,7 +99,7 @@ static struct err take_report(struct child *child)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return err_ok();
 	if (n != (ssize_t)sizeof report || report.magic != JAIL_MAGIC)
-		return jailer_gone();
+		return jailer_lost(child->jailer, child->zygote);
 	child->report = report;
 	close_fd(&child->control_fd);
 	settle(child);

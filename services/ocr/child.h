@@ -17,9 +17,11 @@ struct jailer;
 
 /* Zero-initialised, then started; idle again after child_stop. */
 struct child {
-	bool busy;	/* report or output is still to come */
-	int control_fd; /* -1: the report is there */
-	int output_fd;	/* -1: at its end, or somebody else's */
+	bool busy; /* report or output is still to come */
+	struct jailer *jailer;
+	unsigned zygote; /* whose child it is */
+	int control_fd;	 /* -1: the report is there */
+	int output_fd;	 /* -1: at its end, or somebody else's */
 	int64_t until_ms;
 	uint64_t memory_bytes;
 	uint64_t output_left_bytes;
@@ -39,12 +41,13 @@ struct child_wiring {
 	void *arg;
 };
 
-/* ERR_RETRY: no descriptors; ERR_FATAL: the zygote is gone. */
-struct err child_start(const struct jailer *jailer, const struct jail_request *request,
+/* Errors of jailer_ask. jailer must outlive the child. */
+struct err child_start(struct jailer *jailer, const struct jail_request *request,
 	const struct child_wiring *wiring, struct child *ret_child) ERR_MUST_USE;
 
 /* Waits until something happens to one of children (idle ones are passed over), wake_fd is readable
- * (-1: none) or until_ms has come (clock_mono_ms()), and takes in what happened. */
+ * (-1: none) or until_ms has come (clock_mono_ms()), and takes in what happened. ERR_RETRY for
+ * which jailer_is_gone is true: the zygote died, and the children with it. */
 struct err child_wait(struct child *const *children, size_t count, int wake_fd, int64_t until_ms)
 	ERR_MUST_USE;
 

@@ -36,6 +36,7 @@ struct reading {
 	struct pictures pictures;
 	int64_t layers_ms;   /* spent on all text layers */
 	uint64_t left_bytes; /* of text */
+	bool *told;	     /* pages_max: the caller knows of these pages */
 	struct document document;
 };
 
@@ -132,6 +133,11 @@ const char *document_jail_missing(const struct document_reader *reader)
 	};
 
 	return names[reader->jailer.missing & (JAIL_NO_LANDLOCK | JAIL_NO_SECCOMP)];
+}
+
+unsigned document_jail_restarts(const struct document_reader *reader)
+{
+	return reader->jailer.restarts;
 }
 
 struct err document_memory_check(const struct document_reader *reader)
@@ -279,8 +285,11 @@ static struct decide_page facts_of(const struct reading *reading, unsigned index
 
 static void tell(const struct reading *reading, const struct document_page *page)
 {
-	if (reading->job->page != NULL)
+	bool *told = &reading->told[page->number - 1];
+
+	if (reading->job->page != NULL && !*told)
 		reading->job->page(reading->job->arg, page, reading->document.pages_total);
+	*told = true;
 }
 
 static void keep_text_page(struct reading *reading, unsigned index)
@@ -382,10 +391,12 @@ static void free_pages(struct document *document)
 	document->confidence_avg = 0;
 }
 
-struct err document_read(struct document_reader *reader, const struct document_job *job,
-	struct document *ret_document)
+static struct err read_once(struct document_reader *reader, const struct document_job *job,
+	bool *told, struct document *ret_document)
 {
-	struct reading reading = { .reader = reader, .job = job, .outcome = ERR_CODE_NONE };
+	struct reading reading = {
+		.reader = reader, .job = job, .outcome = ERR_CODE_NONE, .told = told
+	};
 
 	struct err e = look_at(&reading);
 	if (e.kind == ERR_OK && reading.outcome == ERR_CODE_NONE)
@@ -400,6 +411,23 @@ struct err document_read(struct document_reader *reader, const struct document_j
 	TRY(e);
 	reading.document.outcome = reading.outcome;
 	*ret_document = reading.document;
+	return err_ok();
+}
+
+struct err document_read(struct document_reader *reader, const struct document_job *job,
+	struct document *ret_document)
+{
+	bool *told = calloc(reader->conf.pages_max, sizeof *told);
+
+	if (told == NULL)
+		return err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory for a document");
+	struct err e = read_once(reader, job, told, ret_document);
+	if (jailer_is_gone(e)) /* our own fault, the first time */
+		e = read_once(reader, job, told, ret_document);
+	free(told);
+	if (!jailer_is_gone(e))
+		return e;
+	*ret_document = (struct document){ .outcome = ERR_CODE_INTERNAL };
 	return err_ok();
 }
 

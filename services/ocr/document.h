@@ -48,9 +48,10 @@ struct document_page {
 
 /* The outcome. pages has pages_total entries in order when outcome is ERR_CODE_NONE, else none. */
 struct document {
-	enum err_code outcome; /* NONE, ENCRYPTED, BROKEN, TOO_MANY_PAGES, PAGE_TOO_LARGE,
-				  RESOURCE_LIMIT, NO_TEXT, EXPIRED */
-	unsigned pages_total;  /* 0 when not known */
+	enum err_code
+		outcome;      /* NONE, ENCRYPTED, BROKEN, TOO_MANY_PAGES, PAGE_TOO_LARGE,
+				 RESOURCE_LIMIT, NO_TEXT, EXPIRED, INTERNAL (the jail died twice) */
+	unsigned pages_total; /* 0 when not known */
 	unsigned pages_text;
 	unsigned pages_ocr;
 	double confidence_avg; /* mean of the pages */
@@ -66,8 +67,8 @@ struct document_job {
 	void *arg;
 };
 
-/* Starts the zygote and waits until its model is loaded (0.2 s). To be called before any thread
- * exists; the zygote dies with the calling thread. ERR_FATAL no-sandbox: the jail cannot be built
+/* Starts the zygote and waits until its model is loaded (0.2 s); one that dies is replaced, at most
+ * JAILER_RESTARTS_MAX times a minute. ERR_FATAL no-sandbox: the jail cannot be built
  * (conf->jail says when that matters); bad-config: conf, or a program or model that is
  * not installed; internal: anything else. */
 struct err document_open(const struct document_conf *conf, struct document_reader **ret_reader)
@@ -79,13 +80,17 @@ void document_close(struct document_reader *reader);
 /* What the kernel refused: "" or for example "landlock". Static text, any thread. */
 const char *document_jail_missing(const struct document_reader *reader);
 
+/* How often a dead zygote was replaced. Any thread. */
+unsigned document_jail_restarts(const struct document_reader *reader);
+
 /* The memory limits of all children plus 256 MiB against the cgroup's memory limit (none: fits).
  * ERR_FATAL bad-config when they do not fit. */
 struct err document_memory_check(const struct document_reader *reader) ERR_MUST_USE;
 
-/* Reads one document. Any number of threads at once. ret_document is set only with ERR_OK and then
- * to be released by document_done. ERR_FATAL: the zygote is gone, this process must be restarted;
- * ERR_RETRY: no file descriptors or memory. */
+/* Reads one document, once more if the zygote dies meanwhile. Any number of threads at once.
+ * ret_document is set only with ERR_OK and then to be released by document_done. ERR_FATAL: there
+ * is no zygote to be had, this process must be restarted; ERR_RETRY: no file descriptors, processes
+ * or memory. */
 struct err document_read(struct document_reader *reader, const struct document_job *job,
 	struct document *ret_document) ERR_MUST_USE;
 
@@ -93,7 +98,8 @@ struct err document_read(struct document_reader *reader, const struct document_j
 void document_done(struct document *document);
 
 /* Recognises a built-in bitmap, waiting for a free recogniser: the proof that OCR works. ERR_RETRY
- * timeout at deadline_ms (clock_mono_ms()); ERR_FATAL as above, or when the text is not read. */
+ * timeout at deadline_ms (clock_mono_ms()), or the zygote died; ERR_FATAL as above, or when the
+ * text is not read. */
 struct err document_probe(struct document_reader *reader, int64_t deadline_ms) ERR_MUST_USE;
 
 #endif

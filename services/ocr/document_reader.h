@@ -9,7 +9,7 @@
 #include "document.h"
 #include "jailer.h"
 
-/* All of it is read-only after document_open. */
+/* All but the jailer is read-only after document_open. */
 struct document_reader {
 	struct document_conf conf; /* without zeros; jail_path is not kept */
 	struct jailer jailer;

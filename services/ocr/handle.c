@@ -134,6 +134,7 @@ struct err handle_claimed(struct scope *scope, const void *payload)
 	TRY(store_load_open_job(scope->pg, scope->arena, &job->key, &job->open, &open));
 	if (!open) {
 		job->end = END_GONE;
+		scope->gone = true;
 		return err_ok();
 	}
 	TRY(check_store(job));
@@ -152,7 +153,7 @@ static struct err aside(struct job *job, struct err (*ask)(struct job *job, stru
 	struct err e = pg_begin(pg);
 
 	if (e.kind == ERR_OK)
-		e = store_set_tenant(pg, job->key.tenant);
+		e = pg_set_tenant(pg, job->key.tenant);
 	if (e.kind == ERR_OK)
 		e = ask(job, pg);
 	if (e.kind == ERR_OK)
@@ -361,6 +362,7 @@ struct err handle_received(struct scope *scope, const void *payload)
 		return emit(job, &events_document_completed, &job->completed);
 	if (job->end == END_FAILED)
 		return emit(job, &events_document_failed, &job->failed);
+	scope->gone = true;
 	return err_ok();
 }
 

@@ -162,6 +162,7 @@ bool ocr_ready(void *state, struct buf *out)
 
 	buf_addf(out, ",\"ocr\":{\"jail\":\"%s\",\"jail_missing\":\"%s\",\"jobs\":%lld",
 		*missing == '\0' ? "complete" : "incomplete", missing, (long long)ocr->conf->jobs);
+	buf_addf(out, ",\"jail_restarts\":%u", document_jail_restarts(ocr->conf->reader));
 	buf_addf(out, ",\"recognised_ms_ago\":%lld,\"store_checked\":%s}",
 		(long long)alive_age_ms(ocr->alive), ocr->store_is_safe ? "true" : "false");
 	return ocr->store_is_safe;

@@ -61,7 +61,7 @@ static struct jail_request request_of(const struct document_conf *conf, struct d
 
 static struct err start_pair(const struct run *run, struct slot *slot, const int *bitmap)
 {
-	const struct document_reader *reader = run->work->reader;
+	struct document_reader *reader = run->work->reader;
 	struct jail_request request = request_of(&reader->conf, slot->try);
 	const struct child_wiring drawn = { run->work->job->pdf_fd, bitmap[1], 0, NULL, NULL };
 	const struct child_wiring read = { bitmap[0], -1,

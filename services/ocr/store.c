@@ -5,21 +5,9 @@
 #include "port/digest.h"
 #include "port/pg.h"
 
-static const struct pg_statement set_tenant = { "store_set_tenant",
-	"SELECT set_config('app.current_tenant', $1, true)" };
-
 static const struct pg_statement load_open_job = { "store_load_open_job",
 	"SELECT key_half, (extract(epoch FROM expires_at - clock_timestamp()) * 1000)::bigint,"
 	" clock_timestamp() FROM intake.v1_open_jobs WHERE tenant_id = $1 AND job_id = $2" };
-
-struct err store_set_tenant(struct pg *pg, struct tenant tenant)
-{
-	char text[ID_TEXT_BYTES];
-
-	id_format(tenant.id, text);
-	const struct pg_arg arg = pg_text(text);
-	return pg_push(pg, &set_tenant, &arg, 1);
-}
 
 struct err store_load_open_job(struct pg *pg, struct arena *arena, const struct store_key *key,
 	struct store_open_job *ret_job, bool *ret_open)

@@ -24,9 +24,6 @@ struct store_open_job {
 	int64_t now_ms;			/* that clock, wall ms */
 };
 
-/* Names the tenant for what follows in the transaction; queued. */
-struct err store_set_tenant(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
-
 /* *ret_open false (ret_job untouched): finished, cancelled, past its deadline or unknown. In a
  * transaction whose tenant is set. Failures: those of port/pg. Worker thread. */
 struct err store_load_open_job(struct pg *pg, struct arena *arena, const struct store_key *key,

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import select
 import socket
 import sys
 import time
@@ -316,6 +317,12 @@ class Wire:
         elif method != "HEAD" and status != 204:
             body = self._exactly(int(answer.header("Content-Length")))
         return record(method, target, answer._replace(body=body))
+
+    def nap(self, timeout_s=0.1):
+        """Take what comes within this time."""
+        if select.select([self.sock], [], [], timeout_s)[0]:
+            self._more()
+        return self
 
     def peek_more(self):
         """Wait for more of the answer in left; false when the server has closed."""

@@ -33,6 +33,6 @@ def make_plant(samples):  # pylint: disable=unused-argument
     """The rig that most tests share: two tenants, two intakes, one ocr, one audit."""
     # bomb-cpu burns its whole allowance; no honest sample page takes a third of this one
     with rig.temporary(("alfa", "beta"), ocr_env={"ESTEIRA_OCR_CPU_S": "12"}) as plant:
-        plant.start("intake", 2)
+        plant.start("intake", 2, ESTEIRA_HTTP_BODY_IDLE_MS=str(slow.BODY_IDLE_S * 1000))
         plant.slow = slow.Clients(plant.services["intake-2"].url, plant.keys["alfa"])
         yield plant

@@ -1,8 +1,13 @@
 """Clients that are too slow: begun when the servers are up, so that nobody waits for them."""
+import contextlib
+import select
+import socket
 import threading
 import time
 
 import belt
+
+BODY_IDLE_S = 5  # of the intake they are clients of, see conftest.py
 
 
 class Clients:
@@ -40,3 +45,45 @@ class Clients:
         """-> (Answer, None when closed without one, or what went wrong; seconds)."""
         self.threads[name].join(timeout_s)
         return self.outcomes[name]
+
+
+class Impatient:
+    """A way to a storage server that gives up as S3 does: a request that stands still for idle_s is
+    answered 400 RequestTimeout, and the connection closed."""
+
+    ANSWER = (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    def __init__(self, port, idle_s):
+        self.port, self.idle_s, self.dropped = port, idle_s, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept
+        self.listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        server, asked = socket.create_connection(("127.0.0.1", self.port)), False
+        with client, server, contextlib.suppress(OSError):
+            while True:
+                ready, _, _ = select.select([client, server], [], [], self.idle_s)
+                for source in ready:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    (server if source is client else client).sendall(data)
+                    asked = source is client
+                if not ready and asked:
+                    client.sendall(self.ANSWER)
+                    self.dropped += 1
+                    return

@@ -136,13 +136,17 @@ def test_many_watchers_of_many_jobs(plant):
 
 
 def test_result_is_gone_after_delete(plant):
-    client = plant.client()
-    job_id = client.send(belt.sample("one-page"))
-    belt.finish(client, job_id)
+    client, key = plant.client(), belt.fresh_key()
+    job_id = client.send(belt.sample("one-page"), key=key)
+    job, _ = belt.finish(client, job_id)
+    assert "result_deleted_at" not in job
     for _ in range(2):
         assert client.call("DELETE", f"/v1/jobs/{job_id}", 204).body == b""
     client.result(job_id, 410).problem("result-deleted")
-    assert client.job(job_id)["status"] == "completed"
+    job = client.job(job_id)
+    assert job["status"] == "completed" and job["completed_at"] < job["result_deleted_at"]
+    again = client.upload(belt.sample("one-page"), key=key).json()
+    assert (again["job_id"], again["status"]) == (job_id, "completed")
     belt.wait_for("PURGED of the result", lambda: client.trail(job_id) == belt.TRAIL + ["PURGED"])
     last = client.entries(job_id)[-1]
     assert last["metadata"]["what"] == "result"

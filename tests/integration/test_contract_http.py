@@ -75,7 +75,8 @@ def documented(contract, exchange):
     """-> (route, response) that the contract has for this exchange; response None if it has none."""
     status = str(exchange.status)
     route = exchange.target and route_of(contract, exchange.target)
-    method = {"HEAD": "get"}.get(exchange.method, (exchange.method or "").lower())
+    method = exchange.method or ""  # "get" is another method than "GET"
+    method = {"HEAD": "get"}.get(method, method.lower() if method.isupper() else "")
     operation = contract["paths"][route].get(method) if route else None
     if operation is not None:
         return route, operation["responses"].get(status)
@@ -173,7 +174,7 @@ def test_the_judge_sees():
     fields = [("X-A", "a"), ("Content-Type", "application/json")]
     good = belt.Exchange("GET", "/v1/a/1?b=2", 200, fields, b'{"a":1}')
     assert not problems(contract, [good])
-    for wrong in (good._replace(status=201), good._replace(method="PUT"),
+    for wrong in (good._replace(status=201), good._replace(method="PUT"), good._replace(method="get"),
                   good._replace(target="/v1/a/1/2"), good._replace(headers=fields[1:]),
                   good._replace(headers=[("X-A", "b"), fields[1]]), good._replace(body=b"{}"),
                   good._replace(body=b'{"a":1,"b":1}'), good._replace(body=b"x"),

@@ -1,5 +1,9 @@
 """Each server away in turn: a clear answer, nothing half-done, and all well when it is back."""
 import http.client
+import json
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -78,6 +82,51 @@ def test_postgres_killed_while_reading(ill):
     belt.wait_for("an answer", lambda: client.call("GET", f"/v1/jobs/{job_id}").status == 200, 20)
     belt.finish(client, job_id)
     settled(ill)
+
+
+@pytest.mark.parametrize("how", ["stop_one", "kill_one"])
+def test_no_request_fails_after_postgres_was_away(ill, how):
+    """Found in review: each request thread found its idle connection dead by failing one request."""
+    client = ill.client()
+
+    def ask(_):
+        return client.call("GET", "/v1/jobs?limit=1").status
+    with ThreadPoolExecutor(16) as many:  # every request thread has a connection
+        assert set(many.map(ask, range(96))) == {200}
+    getattr(ill.stack, how)("postgres")
+    ill.stack.start_one("postgres")
+    assert [ask(n) for n in range(32)] == [200] * 32
+    belt.finish(client, client.send(PAGE))
+
+
+def dependency(ill, name, part):
+    """What /readyz of a service says about a server; the answer may well be a 503."""
+    try:
+        with urllib.request.urlopen(ill.services[name].admin + "/readyz", timeout=10) as got:
+            body = got.read()
+    except urllib.error.HTTPError as refused:
+        body = refused.read()
+    return json.loads(body)["dependencies"]["parts"].get(part, {})
+
+
+def test_health_misses_an_idle_kafka(ill):
+    """Found in review: with nothing to publish nobody noticed that the broker was away."""
+    client = ill.client()
+    settled(ill)
+
+    def seen(status):
+        said = [client.get("/v1/health")["checks"]["kafka"],
+                *(dependency(ill, name, "kafka") for name in ("intake-1", "ocr-1", "audit-1"))]
+        return said if {part.get("status") for part in said} == {status} else None
+    up = belt.wait_for("Kafka to be up", lambda: seen("up"), 20, 0.2)
+    assert all(0 < part["latency_ms"] < 2000 for part in up), up
+    ill.stack.stop_one("kafka")
+    down = belt.wait_for("Kafka to be down", lambda: seen("down"), 20, 0.2)
+    assert client.get("/v1/health")["status"] == "degraded"
+    assert [part.get("error") for part in down[1:]] == ["kafka-away"] * 3
+    ill.stack.start_one("kafka")
+    belt.wait_for("Kafka to be up", lambda: seen("up"), 20, 0.2)
+    belt.finish(client, client.send(PAGE))
 
 
 def test_storage_away(ill):

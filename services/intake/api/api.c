@@ -141,13 +141,25 @@ static struct err open_pools(struct api *api)
 	return pool_open(&conf, &api->probe);
 }
 
+static struct web_limits limits_of(const struct intake_limits *conf)
+{
+	struct web_limits limits = web_limits_default();
+
+	limits.line_bytes = (size_t)conf->line_bytes;
+	limits.header_bytes = (size_t)conf->header_bytes;
+	limits.header_fields = (size_t)conf->header_fields;
+	limits.header_ms = (uint64_t)conf->header_ms;
+	limits.body_idle_ms = (uint64_t)conf->body_idle_ms;
+	return limits;
+}
+
 static struct err open_parts(struct api *api)
 {
 	const struct seal_key *master = api->intake->master;
 	const struct web_conf web = { .loop = api->loop,
 		.address = api->intake->conf->http_listen,
 		.routes = routes,
-		.limits = web_limits_default(),
+		.limits = limits_of(&api->intake->conf->limits),
 		.arg = api,
 		.on_done = on_answered };
 

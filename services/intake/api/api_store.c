@@ -9,8 +9,8 @@
 	"j.job_id, j.status, j.document_hash, j.result_hash, j.size_bytes, j.pages_total,"         \
 	" j.pages_text, j.pages_ocr, round(j.confidence_avg::numeric, 2)::float8,"                 \
 	" j.processing_ms, j.error_code, j.created_at, j.started_at, j.completed_at,"              \
-	" j.expires_at, j.result_expires_at"
-enum { JOB_COLUMNS_COUNT = 16 };
+	" j.expires_at, j.result_expires_at, j.result_deleted_at"
+enum { JOB_COLUMNS_COUNT = 17 };
 
 #define PAGE                                                                                       \
 	"SELECT " JOB_COLUMNS ", (extract(epoch FROM j.created_at) * 1000000)::bigint"             \
@@ -21,8 +21,6 @@ enum { JOB_COLUMNS_COUNT = 16 };
 static const struct pg_statement lookup = { "api_lookup",
 	"SELECT k.tenant_id, k.slug, k.partner, k.tenant_state, k.deadline_s,"
 	" $2::text = ANY (k.scopes) FROM intake.key_lookup($1::bytea) k" };
-static const struct pg_statement set_tenant = { "api_set_tenant",
-	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
 static const struct pg_statement select_job = { "api_job",
 	"SELECT " JOB_COLUMNS " FROM intake.jobs j WHERE j.tenant_id = $1 AND j.job_id = $2" };
 static const struct pg_statement select_has = { "api_has",
@@ -74,10 +72,8 @@ struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *h
 
 struct err api_store_begin(struct pg *pg, struct tenant tenant)
 {
-	const struct pg_arg arg = pg_id(tenant.id);
-
 	TRY(pg_begin(pg));
-	return pg_push(pg, &set_tenant, &arg, 1);
+	return pg_set_tenant(pg, tenant);
 }
 
 /* --- jobs --- */
@@ -107,7 +103,7 @@ static struct jobs_view job_of(const struct pg_rows *rows, size_t row)
 		.error_code = pg_get_text(rows, row, 10),
 		.times = { time_or_none(rows, row, 11), time_or_none(rows, row, 12),
 			time_or_none(rows, row, 13), time_or_none(rows, row, 14),
-			time_or_none(rows, row, 15) },
+			time_or_none(rows, row, 15), time_or_none(rows, row, 16) },
 	};
 }
 

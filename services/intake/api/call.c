@@ -157,7 +157,8 @@ static void read_request(struct call *call)
 	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
 	struct str peer = web_peer(exchange);
 
-	auth_key_of(web_header(exchange, "x-api-key"), &call->key);
+	/* two keys are none: nobody may wonder which of them counted */
+	auth_key_of(web_header_once(exchange, "x-api-key"), &call->key);
 	trace_format(trace, call->from.traceparent);
 	if (peer.len < sizeof call->from.ip)
 		memcpy(call->from.ip, peer.ptr, peer.len);

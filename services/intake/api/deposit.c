@@ -33,6 +33,7 @@ struct deposit {
 	struct s3_put *put;
 	enum stage stage;
 	bool waiting;
+	struct err gave_up; /* what the storage said while the client was silent */
 	uint64_t document_bytes;
 	uint8_t key_half[SEAL_HALF_BYTES];
 	char hash[DIGEST_HEX_BYTES];
@@ -145,7 +146,11 @@ static void on_done(void *arg, struct err e)
 	struct deposit *deposit = arg;
 
 	deposit->put = NULL;
-	deposit->events->done(deposit->arg, e);
+	deposit->gave_up = e;
+	/* Servers drop a PUT that stands still, and it does because the client does: the next piece
+	 * fails with e, and when none comes the client was too slow. */
+	if (deposit->stage != PASSING || deposit->waiting)
+		deposit->events->done(deposit->arg, e);
 }
 
 static struct err open_put(struct deposit *deposit)
@@ -166,7 +171,7 @@ static struct err pass(struct deposit *deposit, struct str bytes)
 		const struct str piece = { bytes.ptr, len };
 
 		if (deposit->put == NULL)
-			return err_retry(ERR_CODE_STORAGE_AWAY, "the storage gave up");
+			return deposit->gave_up;
 		digest_add(deposit->digest, piece);
 		TRY(send(deposit, seal_doc_write(deposit->writer, piece, deposit->conf.scratch)));
 		bytes = (struct str){ bytes.ptr + len, bytes.len - len };
@@ -226,7 +231,7 @@ struct err deposit_end(struct deposit *deposit)
 	if (deposit->stage == LOOKING)
 		return err_reject(ERR_CODE_NOT_A_PDF, "no %PDF- at the beginning");
 	if (deposit->put == NULL)
-		return err_retry(ERR_CODE_STORAGE_AWAY, "the storage gave up");
+		return deposit->gave_up;
 	digest_end(deposit->digest, hash);
 	encode_hex(hash, sizeof hash, deposit->hash);
 	deposit->stage = PADDING;

@@ -27,7 +27,8 @@ struct deposit_conf {
 };
 
 /* Neither runs inside a call of the owner. done: all is stored, or the storage failed; deposit_free
- * is allowed inside. room: after a feed said wait, more may come. */
+ * is allowed inside. A storage that fails while more of the document is awaited is told by the next
+ * feed or end instead. room: after a feed said wait, more may come. */
 struct deposit_events {
 	void (*done)(void *arg, struct err e);
 	void (*room)(void *arg);

@@ -36,6 +36,7 @@ static const struct codec_field fields[] = {
 	FIELD("completed_at", times.completed_at, CODEC_TIME, false, 0),
 	FIELD("expires_at", times.expires_at, CODEC_TIME, true, 0),
 	FIELD("result_expires_at", times.result_expires_at, CODEC_TIME, false, 0),
+	FIELD("result_deleted_at", times.result_deleted_at, CODEC_TIME, false, 0),
 	CODEC_END,
 };
 

@@ -19,7 +19,8 @@ struct jobs_pages {
 };
 
 struct jobs_times {
-	int64_t created_at, started_at, completed_at, expires_at, result_expires_at;
+	int64_t created_at, started_at, completed_at, expires_at;
+	int64_t result_expires_at, result_deleted_at;
 };
 
 /* Absent values as in model/codec.h. */

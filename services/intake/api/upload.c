@@ -62,6 +62,13 @@ static bool is_pdf(struct str content_type)
 	return str_ieq(str_trim(str_cut(content_type, ';', &rest)), STR("application/pdf"));
 }
 
+/* The body as it is: what it was compressed to cannot be told from its length. */
+static bool is_coded(const struct web_exchange *exchange)
+{
+	return web_header(exchange, "content-encoding").ptr != NULL &&
+	       !str_ieq(web_header_once(exchange, "content-encoding"), STR("identity"));
+}
+
 static struct err check_headers(const struct api *api, const struct web_exchange *exchange)
 {
 	const struct str type = web_header(exchange, "content-type");
@@ -75,6 +82,9 @@ static struct err check_headers(const struct api *api, const struct web_exchange
 	if (!is_pdf(type) && !multipart_is(type))
 		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
 			"send application/pdf, or multipart/form-data with a part named file");
+	if (is_coded(exchange))
+		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
+			"send the document as it is, without a Content-Encoding");
 	return err_ok();
 }
 
@@ -102,9 +112,9 @@ static struct err admit_run(struct call *call, struct pg *pg, struct arena *aren
 	struct seal_key_row newest = { call->from.who.tenant, 0 };
 	const struct seal_key *key;
 
-	TRY(api_store_begin(pg, call->from.who.tenant));
+	/* one question: what is sent up to its answer is a transaction without BEGIN and COMMIT */
+	TRY(pg_set_tenant(pg, call->from.who.tenant));
 	TRY(keyring_load(pg, arena, call->api->intake->master, &newest, &key));
-	TRY(pg_commit(pg));
 	admit->key_version = newest.version;
 	admit->tenant_key = *key;
 	call_hash_ip(&call->from, key);
@@ -193,18 +203,22 @@ static struct err sign_paths(
 	return err_ok();
 }
 
-/* The connection broke and with it the answer to a commit, perhaps: the row itself says. */
+/* The connection broke and with it the answer to a commit, perhaps. A row says that it went
+ * through; that there is none says nothing, as the old connection's commit may still be on its way.
+ */
 static struct err look_again(
 	struct upload *upload, struct pg *pg, struct arena *arena, struct err lost)
 {
 	bool has = false;
 
 	pg_rollback(pg);
-	TRY(api_store_begin(pg, upload->from.who.tenant));
-	TRY(api_store_has(pg, arena, upload->from.who.tenant, upload->job_id, &has));
-	TRY(pg_commit(pg));
-	if (!has)
-		return err_retry(ERR_CODE_TRY_AGAIN, lost.msg);
+	struct err e = api_store_begin(pg, upload->from.who.tenant);
+	if (e.kind == ERR_OK)
+		e = api_store_has(pg, arena, upload->from.who.tenant, upload->job_id, &has);
+	if (e.kind == ERR_OK)
+		e = pg_commit(pg);
+	if (e.kind != ERR_OK || !has)
+		return lost;
 	upload->made = (struct command_job){ .job_id = upload->job_id,
 		.status = "pending",
 		.document_hash = deposit_look(upload->deposit).document_hash };
@@ -235,7 +249,7 @@ static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)
 {
 	struct upload *upload = (struct upload *)job;
 	struct err e = make_job(upload, pg, arena);
-	bool unknown = err_is(e, ERR_CODE_POSTGRES_AWAY);
+	bool unknown = err_is(e, ERR_CODE_POSTGRES_AWAY); /* the sweep of orphans knows later */
 
 	if (unknown || (e.kind == ERR_OK && !upload->made.replayed))
 		return e;

@@ -1,7 +1,5 @@
 #include "job/announce.h"
 
-#include "base/clock.h"
-
 /* The id of an event of this job: from its random id, the type, and what makes it one of several.
  */
 static struct id id_of(struct id job_id, const char *type, const char *what, const char *extra)
@@ -89,24 +87,4 @@ struct err announce_received(
 	};
 
 	return emit(outbox, TOPIC_OCR_JOBS, tenant, &event, received->job_id);
-}
-
-struct err announce_operation(
-	struct outbox *outbox, struct tenant tenant, const struct events_operation *operation)
-{
-	char time[CLOCK_TEXT_BYTES];
-
-	clock_format(operation->occurred_at, time);
-	const struct str parts[] = { str_of(operation->object), str_of(operation->action),
-		str_of(time) };
-	const struct outbox_event event = {
-		.topic = TOPIC_AUDIT_TRAIL,
-		.id = outbox_id(parts, 3),
-		.type = &events_operation_recorded,
-		.payload = operation,
-		.tenant = tenant,
-		.sink = CODEC_TO_TOPIC,
-	};
-
-	return outbox_emit(outbox, &event);
 }

@@ -28,8 +28,4 @@ struct err announce_ended(struct outbox *outbox, const struct store_job *job,
 struct err announce_received(struct outbox *outbox, struct tenant tenant,
 	const struct events_received *event) ERR_MUST_USE;
 
-/* An entry of audit.operations that is about no document; id parts: object and reason. */
-struct err announce_operation(struct outbox *outbox, struct tenant tenant,
-	const struct events_operation *operation) ERR_MUST_USE;
-
 #endif

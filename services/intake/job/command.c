@@ -15,7 +15,7 @@ struct work {
 	struct store_job job;
 };
 
-static struct err begin(struct work *work, struct id job_id)
+static struct err begin(struct work *work)
 {
 	const struct command_env *env = work->env;
 
@@ -24,7 +24,13 @@ static struct err begin(struct work *work, struct id job_id)
 		return arena_overflow();
 	outbox_set_origin(work->outbox, work->caller->traceparent, work->caller->slug);
 	TRY(pg_begin(env->pg));
-	TRY(store_set_tenant(env->pg, work->caller->tenant));
+	return pg_set_tenant(env->pg, work->caller->tenant);
+}
+
+static struct err load(struct work *work, struct id job_id)
+{
+	const struct command_env *env = work->env;
+
 	return store_load_job(env->pg, env->arena, work->caller->tenant, job_id, &work->job);
 }
 
@@ -52,9 +58,7 @@ static struct err insert(struct work *work, const struct command_upload *upload)
 		.expires_at_ms = upload->expires_at_ms,
 	};
 
-	TRY(store_insert_job(work->env->pg, &row));
-	return store_load_job(
-		work->env->pg, work->env->arena, caller->tenant, upload->job_id, &work->job);
+	return store_insert_job(work->env->pg, work->env->arena, &row, &work->job);
 }
 
 static struct err announce_upload(struct work *work, const struct command_upload *upload)
@@ -86,8 +90,7 @@ static struct err answer_winner(struct work *work, const struct store_idempotenc
 	if (strcmp(winner->document_hash, upload->document_hash) != 0)
 		return err_reject(ERR_CODE_IDEMPOTENCY_MISMATCH,
 			err_code_title(ERR_CODE_IDEMPOTENCY_MISMATCH));
-	TRY(store_load_job(
-		work->env->pg, work->env->arena, work->caller->tenant, winner->job_id, &work->job));
+	TRY(load(work, winner->job_id));
 	if (!work->job.found)
 		return err_retry(ERR_CODE_TRY_AGAIN, "the job of this key is gone");
 	pg_rollback(work->env->pg);
@@ -107,7 +110,7 @@ struct err command_upload(const struct command_env *env, const struct command_ca
 	struct store_idempotency winner;
 	bool won = true;
 
-	TRY(begin(&work, upload->job_id));
+	TRY(begin(&work));
 	if (upload->idempotency_key != NULL)
 		TRY(store_claim_key(env->pg, env->arena, &wanted, &won, &winner));
 	if (!won)
@@ -130,7 +133,7 @@ static struct err cancel(struct work *work, const struct decision *decision)
 
 	entry.metadata.error_code = code;
 	TRY(store_fail(work->env->pg, &work->job, code, CODEC_NO_INT, CODEC_NO_INT));
-	TRY(store_hasten_purge(work->env->pg, &work->job));
+	TRY(store_hasten_purge(work->env->pg, &work->job, 0));
 	TRY(announce_audit(work->outbox, &work->job, &entry, ""));
 	return announce_ended(work->outbox, &work->job, &events_ended_cancelled, code);
 }
@@ -149,7 +152,8 @@ struct err command_delete(const struct command_env *env, const struct command_ca
 {
 	struct work work = { .env = env, .caller = caller };
 
-	TRY(begin(&work, job_id));
+	TRY(begin(&work));
+	TRY(load(&work, job_id));
 	if (!work.job.found)
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
 	const struct decision decision = decide(&work.job.state, DECIDE_ON_CANCEL);
@@ -173,7 +177,8 @@ struct err command_deliver(
 	struct work work = { .env = env, .caller = caller };
 	bool first;
 
-	TRY(begin(&work, job_id));
+	TRY(begin(&work));
+	TRY(load(&work, job_id));
 	if (!work.job.found)
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such job");
 	/* the row is locked: a deletion that committed before us counts */

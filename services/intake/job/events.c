@@ -1,6 +1,6 @@
 #include "job/events.h"
 
-enum { HASH_MAX = 64, WORD_MAX = 32, PATH_MAX_BYTES = 2048, TEXT_MAX = 255 };
+enum { HASH_MAX = 64, WORD_MAX = 32, PATH_MAX_BYTES = 2048 };
 
 #define F(type, member, kind, required, max)                                                       \
 	CODEC_FIELD(struct type, member, CODEC_##kind, CODEC_PLAIN, required, max)
@@ -109,33 +109,13 @@ static const struct codec_field entry[] = {
 const struct codec_type events_entry_recorded = { "audit.entry.recorded.v1",
 	sizeof(struct events_entry), entry };
 
-static const struct codec_field operation_metadata[] = {
-	F(events_operation_metadata, count, INT, false, 0),
-	CODEC_END,
-};
-static const struct codec_type operation_metadata_type = { "metadata",
-	sizeof(struct events_operation_metadata), operation_metadata };
-
-static const struct codec_field operation[] = {
-	F(events_operation, actor, TEXT, true, TEXT_MAX),
-	F(events_operation, action, TEXT, true, TEXT_MAX),
-	F(events_operation, object, TEXT, true, TEXT_MAX),
-	F(events_operation, reason, TEXT, true, TEXT_MAX),
-	F(events_operation, occurred_at, TIME, true, 0),
-	CODEC_SUB(
-		struct events_operation, metadata, CODEC_OBJECT, true, 0, &operation_metadata_type),
-	CODEC_END,
-};
-const struct codec_type events_operation_recorded = { "audit.operation.recorded.v1",
-	sizeof(struct events_operation), operation };
-
 const struct codec_type *const *events_all(void)
 {
 	static const struct codec_type *const all[] = { &events_document_received,
 		&events_document_started, &events_document_completed, &events_document_failed,
 		&events_document_deleted, &events_ended_completed, &events_ended_failed,
 		&events_ended_expired, &events_ended_cancelled, &events_ended_purged,
-		&events_entry_recorded, &events_operation_recorded, NULL };
+		&events_entry_recorded, NULL };
 
 	return all;
 }

@@ -77,17 +77,6 @@ struct events_entry {
 };
 extern const struct codec_type events_entry_recorded;
 
-struct events_operation_metadata {
-	int64_t count;
-};
-
-struct events_operation {
-	const char *actor, *action, *object, *reason;
-	int64_t occurred_at;
-	struct events_operation_metadata metadata;
-};
-extern const struct codec_type events_operation_recorded;
-
 /* Every table of this service, ended by NULL: for the contract tests. */
 const struct codec_type *const *events_all(void);
 

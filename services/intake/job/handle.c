@@ -6,6 +6,10 @@
 #include "job/progress.h"
 #include "job/store.h"
 
+/* ocr deletes the object as soon as the end is committed; one that dies in between leaves it to the
+ * purger. */
+enum { PURGE_AFTER_END_S = 60 };
+
 /* What the transaction decided, for the step after it. */
 struct verdict {
 	struct id job_id;
@@ -65,6 +69,7 @@ struct err handle_completed(struct scope *scope, const void *payload)
 	entry.metadata.confidence_avg = event->confidence_avg;
 	entry.metadata.processing_ms = event->processing_ms;
 	TRY(store_complete(scope->pg, &job, event));
+	TRY(store_hasten_purge(scope->pg, &job, PURGE_AFTER_END_S));
 	TRY(announce_audit(scope->outbox, &job, &entry, ""));
 	return announce_ended(scope->outbox, &job, &events_ended_completed, NULL);
 }
@@ -85,6 +90,7 @@ struct err handle_failed(struct scope *scope, const void *payload)
 	entry.metadata.processing_ms = event->processing_ms;
 	TRY(store_fail(
 		scope->pg, &job, event->error_code, event->pages_total, event->processing_ms));
+	TRY(store_hasten_purge(scope->pg, &job, PURGE_AFTER_END_S));
 	TRY(announce_audit(scope->outbox, &job, &entry, ""));
 	return announce_ended(scope->outbox, &job, &events_ended_failed, event->error_code);
 }

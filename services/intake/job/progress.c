@@ -7,6 +7,11 @@
 
 enum { TIMEOUT_MS = 2000 };
 
+/* In one step, so that a stream never stays behind without a TTL. */
+static const char end_script[] = "redis.call('XADD',KEYS[1],'MAXLEN','~','1000','*',"
+				 "'event','end','data','') "
+				 "return redis.call('EXPIRE',KEYS[1],ARGV[1])";
+
 static struct err call(
 	struct redis *redis, const struct str *argv, size_t argc, struct arena *arena)
 {
@@ -26,12 +31,9 @@ struct err progress_end(
 
 	rediskey_progress(tenant, job_id, key);
 	snprintf(ttl, sizeof ttl, "%d", REDISKEY_RESULT_TTL_S);
-	const struct str add[] = { STR("XADD"), str_of(key), STR("MAXLEN"), STR("~"), STR("1000"),
-		STR("*"), STR("event"), STR("end"), STR("data"), STR("") };
-	const struct str expire[] = { STR("EXPIRE"), str_of(key), str_of(ttl) };
-
-	TRY(call(redis, add, sizeof add / sizeof *add, arena));
-	return call(redis, expire, sizeof expire / sizeof *expire, arena);
+	const struct str argv[] = { STR("EVAL"), str_of(end_script), STR("1"), str_of(key),
+		str_of(ttl) };
+	return call(redis, argv, sizeof argv / sizeof *argv, arena);
 }
 
 struct err progress_drop_result(struct redis *redis, struct tenant tenant, struct id job_id,

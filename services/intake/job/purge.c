@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "frame/health.h"
+#include "frame/operation.h"
 #include "frame/relay.h"
 #include "frame/service.h"
 #include "intake.h"
@@ -65,7 +66,7 @@ static bool parse_key(const char *key, struct store_due *ret_job)
 static struct err begin(struct purge *purge, const struct store_due *due, struct store_job *ret_job)
 {
 	TRY(pg_begin(purge->pg));
-	TRY(store_set_tenant(purge->pg, due->tenant));
+	TRY(pg_set_tenant(purge->pg, due->tenant));
 	return store_load_job(purge->pg, purge->arena, due->tenant, due->job_id, ret_job);
 }
 
@@ -191,28 +192,31 @@ static struct err purge_due(struct purge *purge)
 
 /* --- orphans: objects of uploads that died before their job was committed --- */
 
-/* The tenant's id stays inside: the object is named by what follows it. */
+/* Audited first: a kill in between repeats the deletion, and the entry is the same. The tenant's id
+ * stays inside: the object is named by what follows it. */
 static struct err delete_orphan(struct purge *purge, const char *key)
 {
 	struct str name, tenant_text = str_cut(str_of(key), '/', &name);
-	struct tenant tenant = { { { 0 } } };
 	struct outbox *outbox;
-	struct events_operation operation = {
+	const struct str parts[] = { str_of(key), STR("orphan.deleted") };
+	struct operation operation = {
+		.id = outbox_id(parts, 2), /* of the storage key: a repetition is the same entry */
 		.actor = "esteira-intake",
 		.action = "orphan.deleted",
 		.object = arena_printf(purge->arena, "%.*s", (int)(name.len < 255 ? name.len : 255),
 			name.ptr == NULL ? "" : name.ptr),
 		.reason = "an object without a job",
 		.occurred_at = clock_wall_ms(),
-		.metadata = { .count = 1 },
+		.count = 1,
 	};
 
-	(void)id_parse(tenant_text, &tenant.id); /* a foreign object belongs to no tenant */
-	TRY(delete_key(purge, key));
+	/* a foreign object belongs to no tenant */
+	(void)id_parse(tenant_text, &operation.tenant.id);
 	TRY(new_outbox(purge, &outbox));
 	TRY(pg_begin(purge->pg));
-	TRY(announce_operation(outbox, tenant, &operation));
-	return finish(purge, outbox);
+	TRY(operation_emit(outbox, &operation));
+	TRY(finish(purge, outbox));
+	return delete_key(purge, key);
 }
 
 static int64_t orphan_age_ms(const struct purge *purge)
@@ -346,6 +350,7 @@ struct err purge_open(struct intake *intake, struct purge **ret_purge)
 	if (purge == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the purger");
 	purge->intake = intake;
+	purge->woken = true; /* the bucket is checked at once */
 	purge->pg = pg_new(service_frame_pg(intake->service));
 	purge->arena = arena_new(ARENA_BYTES);
 	pthread_mutex_init(&purge->lock, NULL);

@@ -5,15 +5,14 @@
 
 #include "port/pg.h"
 
-static const struct pg_statement set_tenant = { "store_set_tenant",
-	"SELECT set_config('app.current_tenant', $1, true)" };
 static const struct pg_statement load_job = { "store_load_job",
 	"SELECT status, purged_at IS NOT NULL, result_deleted_at IS NOT NULL, document_hash,"
 	" result_hash, size_bytes, pages_total, clock_timestamp() "
 	"FROM jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE" };
 static const struct pg_statement insert_job = { "store_insert_job",
 	"INSERT INTO jobs (tenant_id, job_id, api_key_hash, partner, document_hash, size_bytes,"
-	" key_half, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)" };
+	" key_half, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+	"RETURNING clock_timestamp()" };
 static const struct pg_statement insert_purge = { "store_insert_purge",
 	"INSERT INTO effect (tenant_id, kind, effect_key, due_at) VALUES ($1, 'purge', $2, $3)" };
 static const struct pg_statement claim_key = { "store_claim_key",
@@ -44,7 +43,8 @@ static const struct pg_statement forget_result = {
 	"UPDATE jobs SET result_deleted_at = clock_timestamp() WHERE tenant_id = $1 AND job_id = $2"
 };
 static const struct pg_statement hasten_purge = { "store_hasten_purge",
-	"UPDATE effect SET due_at = clock_timestamp(), updated_at = now() "
+	"UPDATE effect SET due_at = least(due_at, clock_timestamp() + $3::bigint * interval '1 s'),"
+	" updated_at = now() "
 	"WHERE tenant_id = $1 AND kind = 'purge' AND effect_key = $2 AND state <> 'confirmed'" };
 static const struct pg_statement deliver = { "store_deliver",
 	"INSERT INTO deliveries (tenant_id, job_id, api_key_hash) VALUES ($1, $2, $3) "
@@ -87,15 +87,6 @@ static struct purge_key purge_key_of(struct id job_id)
 	return key;
 }
 
-struct err store_set_tenant(struct pg *pg, struct tenant tenant)
-{
-	char text[ID_TEXT_BYTES];
-
-	id_format(tenant.id, text);
-	const struct pg_arg arg = pg_text(text);
-	return pg_push(pg, &set_tenant, &arg, 1);
-}
-
 struct err store_load_job(struct pg *pg, struct arena *arena, struct tenant tenant,
 	struct id job_id, struct store_job *ret_job)
 {
@@ -122,8 +113,10 @@ struct err store_load_job(struct pg *pg, struct arena *arena, struct tenant tena
 	return err_ok();
 }
 
-struct err store_insert_job(struct pg *pg, const struct store_new_job *job)
+struct err store_insert_job(struct pg *pg, struct arena *arena, const struct store_new_job *job,
+	struct store_job *ret_job)
 {
+	const struct pg_rows *rows;
 	const struct purge_key key = purge_key_of(job->job_id);
 	const struct pg_arg row[] = { pg_id(job->tenant.id), pg_id(job->job_id),
 		pg_text(job->api_key_hash), pg_text(job->partner), pg_text(job->document_hash),
@@ -132,8 +125,17 @@ struct err store_insert_job(struct pg *pg, const struct store_new_job *job)
 	const struct pg_arg purge[] = { pg_id(job->tenant.id), pg_text(key.text),
 		pg_time(job->expires_at_ms) };
 
-	TRY(pg_push(pg, &insert_job, row, 8));
-	return pg_push(pg, &insert_purge, purge, 3);
+	TRY(pg_push(pg, &insert_purge, purge, 3));
+	TRY(pg_query(pg, arena, &insert_job, row, 8, &rows));
+	*ret_job = (struct store_job){ .found = true,
+		.tenant = job->tenant,
+		.job_id = job->job_id,
+		.state = { .status = DECIDE_PENDING },
+		.document_hash = job->document_hash,
+		.size_bytes = job->size_bytes,
+		.pages_total = CODEC_NO_INT,
+		.now_ms = pg_get_time(rows, 0, 0) };
+	return err_ok();
 }
 
 struct err store_claim_key(struct pg *pg, struct arena *arena,
@@ -215,9 +217,12 @@ struct err store_forget_result(struct pg *pg, const struct store_job *job)
 	return push_job(pg, &forget_result, job);
 }
 
-struct err store_hasten_purge(struct pg *pg, const struct store_job *job)
+struct err store_hasten_purge(struct pg *pg, const struct store_job *job, int64_t delay_s)
 {
-	return push_purge(pg, &hasten_purge, job);
+	const struct purge_key key = purge_key_of(job->job_id);
+	const struct pg_arg args[] = { pg_id(job->tenant.id), pg_text(key.text), pg_int(delay_s) };
+
+	return pg_push(pg, &hasten_purge, args, 3);
 }
 
 struct err store_deliver(struct pg *pg, struct arena *arena, const struct store_job *job,

@@ -22,9 +22,6 @@ struct store_job {
 	int64_t now_ms; /* Postgres's clock */
 };
 
-/* Makes the tenant the transaction's. Queued. */
-struct err store_set_tenant(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
-
 /* Locks and reads the row. ret_job->found false: there is none (of this tenant). */
 struct err store_load_job(struct pg *pg, struct arena *arena, struct tenant tenant,
 	struct id job_id, struct store_job *ret_job) ERR_MUST_USE;
@@ -37,8 +34,10 @@ struct store_new_job {
 	const uint8_t *key_half;
 	int64_t expires_at_ms;
 };
-/* The row, and the ledger's purge:{job} due at its deadline. Queued. */
-struct err store_insert_job(struct pg *pg, const struct store_new_job *job) ERR_MUST_USE;
+/* The row, and the ledger's purge:{job} due at its deadline. ret_job is the row as it stands, with
+ * job's texts. */
+struct err store_insert_job(struct pg *pg, struct arena *arena, const struct store_new_job *job,
+	struct store_job *ret_job) ERR_MUST_USE;
 
 /* First wins: *ret_won false gives the job and hash that the key already names. */
 struct store_idempotency {
@@ -59,8 +58,9 @@ struct err store_fail(struct pg *pg, const struct store_job *job, const char *er
 struct err store_purged(struct pg *pg, const struct store_job *job) ERR_MUST_USE;
 struct err store_forget_result(struct pg *pg, const struct store_job *job) ERR_MUST_USE;
 
-/* The purge is due now, not at the deadline. Queued. */
-struct err store_hasten_purge(struct pg *pg, const struct store_job *job) ERR_MUST_USE;
+/* The purge is due in delay_s, not at the deadline, unless that is sooner. Queued. */
+struct err store_hasten_purge(struct pg *pg, const struct store_job *job, int64_t delay_s)
+	ERR_MUST_USE;
 
 /* *ret_first false: this API key has fetched this result before. */
 struct err store_deliver(struct pg *pg, struct arena *arena, const struct store_job *job,

@@ -30,13 +30,13 @@ static int refuse(enum jail_fault fault, uint32_t missing)
 	return EXIT_FAILURE;
 }
 
-/* Nothing is inherited but the three standard descriptors and the socket; no core dumps; the worker
- * takes us along when it dies. */
+/* Nothing is inherited but the three standard descriptors and the socket; no core dumps. When the
+ * worker dies its end of the socket closes, which ends us: PR_SET_PDEATHSIG would mean the thread
+ * that started us. */
 static void settle(void)
 {
 	const struct rlimit core = { 1, 1 };
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &core);
 	close_range(JAIL_SOCKET_FD + 1, ~0U, 0);

@@ -29,6 +29,7 @@ struct child {
 };
 
 struct zygote {
+	pid_t pid;
 	int socket_fd;
 	int signal_fd;
 	int null_fd;
@@ -50,6 +51,7 @@ struct zygote *zygote_new(int socket_fd, struct engine *engine, bool required)
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	*zygote = (struct zygote){
+		.pid = getpid(),
 		.socket_fd = socket_fd,
 		.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK),
 		.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC),
@@ -122,6 +124,8 @@ static _Noreturn void live(
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != zygote->pid) /* it died before we could ask to die with it */
+		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	bool wired = take_descriptors(zygote, request->task, fds);

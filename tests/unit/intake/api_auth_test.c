@@ -3,6 +3,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "api_suite.h"
+
 #define SECRET "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE" /* 43 */
 
 static const struct {
@@ -38,14 +40,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("api/auth");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
+	const struct api_case cases[] = {
+		{ test_row, sizeof rows / sizeof *rows },
+		{ NULL, 0 },
+	};
 
-	suite_add_tcase(suite, tcase);
-	tcase_add_loop_test(tcase, test_row, 0, sizeof rows / sizeof *rows);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return api_suite_main("api/auth", cases);
 }

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "api_suite.h"
+
 static const uint8_t key[CURSOR_KEY_BYTES] = { 1, 2, 3 };
 static const struct tenant alfa = { { { 0xa1, 1 } } }, beta = { { { 0xbe, 2 } } };
 static const struct cursor places[] = {
@@ -64,17 +66,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("api/cursor");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
+	const struct api_case cases[] = {
+		{ test_comes_back, sizeof places / sizeof *places },
+		{ test_of_another_tenant_or_key, 0 },
+		{ test_every_letter_counts, 0 },
+		{ test_not_a_cursor, 6 },
+		{ NULL, 0 },
+	};
 
-	suite_add_tcase(suite, tcase);
-	tcase_add_loop_test(tcase, test_comes_back, 0, sizeof places / sizeof *places);
-	tcase_add_test(tcase, test_of_another_tenant_or_key);
-	tcase_add_test(tcase, test_every_letter_counts);
-	tcase_add_loop_test(tcase, test_not_a_cursor, 0, 6);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return api_suite_main("api/cursor", cases);
 }

@@ -267,10 +267,87 @@ START_TEST(storage_fails)
 }
 END_TEST
 
+/* A client that sends its first piece and then one a tick, until a feed fails. A piece is more than
+ * a chunk: some libcurls look at an answer only when they send. */
+enum { TICK_BYTES = 70000 };
+
+struct trickle {
+	struct upload upload;
+	struct loop_timer *timer;
+};
+
+static bool give_up(struct http_stub *stub, const struct http_stub_request *request)
+{
+	(void)stub;
+	s3_stub_fail(request, 400, "RequestTimeout");
+	return true;
+}
+
+static void on_told(void *arg, struct err e)
+{
+	(void)arg;
+	ck_abort_msg("told while the client was silent: %s", e.msg);
+}
+
+static void on_tick(void *arg)
+{
+	struct trickle *trickle = arg;
+	bool wait = false;
+	struct err e = deposit_feed(trickle->upload.deposit, trickle->upload.body, &wait);
+
+	ck_assert(!wait);
+	if (e.kind == ERR_OK)
+		return;
+	loop_timer_free(trickle->timer);
+	finish(&trickle->upload, e);
+}
+
+static void start_trickle(void *arg)
+{
+	static const struct deposit_events events = { .done = on_told, .room = on_room };
+	struct trickle *trickle = arg;
+	struct upload *upload = &trickle->upload;
+	struct loop *loop = upload->rig->client.loop;
+	const struct seal_context seal = context();
+	const struct deposit_conf conf = { .s3 = upload->rig->s3,
+		.seal = &seal,
+		.object_key = "tenant/job.enc",
+		.content_type = STR("application/pdf"),
+		.body_bytes = MAX_BYTES,
+		.document_max_bytes = MAX_BYTES,
+		.scratch = &upload->scratch };
+	bool wait = false;
+
+	ck_assert_int_eq(deposit_new(&conf, &events, upload, &upload->deposit).kind, ERR_OK);
+	ck_assert_int_eq(deposit_feed(upload->deposit, STR("%PDF-1.4"), &wait).kind, ERR_OK);
+	ck_assert_int_eq(loop_timer_new(loop, on_tick, trickle, &trickle->timer).kind, ERR_OK);
+	loop_timer_start(trickle->timer, 50, 50);
+}
+
+/* Was 503 instead of 408: a server that drops a PUT which stands still raced with our own limit. */
+START_TEST(storage_gives_up_on_a_silent_client)
+{
+	struct s3_rig rig;
+
+	s3_rig_up(&rig, "secret");
+	rig.stub.http.early = give_up;
+	struct trickle trickle = { .upload = { .rig = &rig,
+					   .body = page(0, TICK_BYTES),
+					   .scratch = BUF(SEAL_CHUNK_BYTES + 1024) } };
+	ck_assert(loop_post(rig.client.loop, start_trickle, &trickle));
+	sem_wait(&rig.client.sem);
+	ck_assert(err_is(trickle.upload.result, ERR_CODE_STORAGE_REFUSED) ||
+		  err_is(trickle.upload.result, ERR_CODE_STORAGE_AWAY));
+	drop(trickle.upload.body);
+	buf_done(&trickle.upload.scratch);
+	s3_rig_down(&rig);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { stores_what_came, refuses, client_gone_leaves_nothing,
-		storage_fails };
+		storage_fails, storage_gives_up_on_a_silent_client };
 
 	return http_rig_main("api/deposit", tests, sizeof tests / sizeof *tests);
 }

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <math.h>
 
+#include "api_suite.h"
+
 static const struct jobs_view pending = {
 	.job_id = { { 1, 0x9a } },
 	.status = "pending",
@@ -11,7 +13,7 @@ static const struct jobs_view pending = {
 	.pages = { CODEC_NO_INT, CODEC_NO_INT, CODEC_NO_INT },
 	.confidence_avg = (double)NAN,
 	.processing_ms = CODEC_NO_INT,
-	.times = { 0, CODEC_NO_INT, CODEC_NO_INT, 600000, CODEC_NO_INT },
+	.times = { 0, CODEC_NO_INT, CODEC_NO_INT, 600000, CODEC_NO_INT, CODEC_NO_INT },
 };
 
 START_TEST(test_unknown_fields_are_left_out)
@@ -38,7 +40,7 @@ START_TEST(test_all_fields)
 	job.confidence_avg = 93.4;
 	job.processing_ms = 812;
 	job.error_code = "no_text";
-	job.times = (struct jobs_times){ 1, 2, 3, 4, 5 };
+	job.times = (struct jobs_times){ 1, 2, 3, 4, 5, 6 };
 	ck_assert_int_eq(jobs_write(&job, &json).kind, ERR_OK);
 	ck_assert_str_eq(json.ptr,
 		"{\"job_id\":\"019a0000-0000-0000-0000-000000000000\",\"status\":\"completed\","
@@ -49,7 +51,8 @@ START_TEST(test_all_fields)
 		"\"started_at\":\"1970-01-01T00:00:00.002Z\","
 		"\"completed_at\":\"1970-01-01T00:00:00.003Z\","
 		"\"expires_at\":\"1970-01-01T00:00:00.004Z\","
-		"\"result_expires_at\":\"1970-01-01T00:00:00.005Z\"}");
+		"\"result_expires_at\":\"1970-01-01T00:00:00.005Z\","
+		"\"result_deleted_at\":\"1970-01-01T00:00:00.006Z\"}");
 }
 END_TEST
 
@@ -62,16 +65,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("api/jobs");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
+	const struct api_case cases[] = {
+		{ test_unknown_fields_are_left_out, 0 },
+		{ test_all_fields, 0 },
+		{ test_final, 0 },
+		{ NULL, 0 },
+	};
 
-	suite_add_tcase(suite, tcase);
-	tcase_add_test(tcase, test_unknown_fields_are_left_out);
-	tcase_add_test(tcase, test_all_fields);
-	tcase_add_test(tcase, test_final);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return api_suite_main("api/jobs", cases);
 }

@@ -3,6 +3,7 @@
 #include <check.h>
 
 #include "../port/redis_bench.h"
+#include "api_suite.h"
 
 enum { SEEN_MAX = 512, PATIENCE_MS = 5000 };
 
@@ -260,19 +261,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("api/tail");
-	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
+	const struct api_case cases[] = {
+		{ test_id, COUNT(ids) },
+		{ test_entries, 0 },
+		{ test_backlog_and_live, 0 },
+		{ test_resumes_and_leaves, 0 },
+		{ test_server_away, 0 },
+		{ NULL, 0 },
+	};
 
-	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
-	tcase_add_loop_test(tcase, test_id, 0, COUNT(ids));
-	tcase_add_test(tcase, test_entries);
-	tcase_add_test(tcase, test_backlog_and_live);
-	tcase_add_test(tcase, test_resumes_and_leaves);
-	tcase_add_test(tcase, test_server_away);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return api_suite_main("api/tail", cases);
 }

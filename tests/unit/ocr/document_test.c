@@ -24,83 +24,9 @@
 
 #include "base/clock.h"
 
-#include "document_reader.h"
+#include "document_rig.h"
 
-enum { PDF_MAX = 65536, FAR_MS = 60000 };
-
-static const char sentence[] = "BT /F 12 Tf 50 700 Td (O fornecedor entrega em trinta dias.) Tj ET";
-static const char one_word[] = "BT /F 60 Tf 50 400 Td (Recibo) Tj ET";
 static const char nothing[] = "";
-
-/* A PDF of pages with these contents. Without a cross-reference table: poppler rebuilds it. */
-static int pdf_of(const char *box, const char *const *contents, int count)
-{
-	static char text[PDF_MAX];
-	int len = snprintf(text, sizeof text,
-		"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-		"3 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n"
-		"2 0 obj<</Type/Pages/MediaBox[0 0 %s]/Resources<</Font<</F 3 0 R>>>>/Count %d"
-		"/Kids[",
-		box, count);
-
-	for (int i = 0; i < count; i++)
-		len += snprintf(text + len, sizeof text - (size_t)len, "%d 0 R ", 10 + 2 * i);
-	len += snprintf(text + len, sizeof text - (size_t)len, "]>>endobj\n");
-	for (int i = 0; i < count; i++)
-		len += snprintf(text + len, sizeof text - (size_t)len,
-			"%d 0 obj<</Type/Page/Parent 2 0 R/Contents %d 0 R>>endobj\n"
-			"%d 0 obj<</Length %zu>>stream\n%s\nendstream endobj\n",
-			10 + 2 * i, 11 + 2 * i, 11 + 2 * i, strlen(contents[i]), contents[i]);
-	len += snprintf(text + len, sizeof text - (size_t)len,
-		"trailer<</Root 1 0 R/Size %d>>\n%%%%EOF\n", 12 + 2 * count);
-	ck_assert_int_lt(len, PDF_MAX);
-	int fd = memfd_create("document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ck_assert_int_eq(write(fd, text, (size_t)len), len);
-	return fd;
-}
-
-static int page_of(const char *box, const char *contents)
-{
-	return pdf_of(box, (const char *const[]){ contents }, 1);
-}
-
-/* Built beside the tests: bin/esteira-ocr-jail. */
-static const char *jail_path(void)
-{
-	static const char name[] = "/bin/esteira-ocr-jail";
-	static char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof name);
-
-	ck_assert_int_gt(len, 0);
-	path[len] = '\0';
-	for (int up = 0; up < 2; up++)
-		*strrchr(path, '/') = '\0';
-	memcpy(path + strlen(path), name, sizeof name);
-	return path;
-}
-
-/* With all of the jail where the kernel has it. */
-static struct document_reader *open_reader(struct document_conf conf)
-{
-	struct document_reader *reader;
-
-	conf.jail_path = jail_path();
-	conf.jail = DOCUMENT_JAIL_BEST_EFFORT;
-	struct err e = document_open(&conf, &reader);
-	ck_assert_msg(e.kind == ERR_OK, "%s", e.msg);
-	ck_assert_ptr_null(strstr(document_jail_missing(reader), "seccomp"));
-	return reader;
-}
-
-static struct document read_fd(struct document_reader *reader, int fd)
-{
-	const struct document_job job = { .pdf_fd = fd, .deadline_ms = clock_mono_ms() + FAR_MS };
-	struct document document;
-
-	struct err e = document_read(reader, &job, &document);
-	ck_assert_msg(e.kind == ERR_OK, "%s", e.msg);
-	return document;
-}
 
 static int count_entries(const char *path)
 {
@@ -245,31 +171,6 @@ START_TEST(test_too_many_pages)
 }
 END_TEST
 
-/* A page whose text is a procedure that never ends within the limit: forms that call forms. */
-static int endless(void)
-{
-	static char text[PDF_MAX];
-	int len = snprintf(text, sizeof text,
-		"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-		"2 0 obj<</Type/Pages/MediaBox[0 0 200 200]/Count 1/Kids[3 0 R]>>endobj\n"
-		"3 0 obj<</Type/Page/Parent 2 0 R/Contents 4 0 R/Resources<</XObject<</X 10 0 R>>"
-		">>>>endobj\n4 0 obj<</Length 5>>stream\n/X Do\nendstream endobj\n");
-
-	for (int i = 10; i < 24; i++)
-		len += snprintf(text + len, sizeof text - (size_t)len,
-			"%d 0 obj<</Type/XObject/Subtype/Form/BBox[0 0 200 200]/Resources<</XObject"
-			"<</X %d 0 R>>>>/Length 71>>stream\n"
-			"/X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do\n"
-			"endstream endobj\n",
-			i, i + 1);
-	len += snprintf(text + len, sizeof text - (size_t)len,
-		"24 0 obj<</Type/XObject/Subtype/Form/BBox[0 0 200 200]/Length 17>>stream\n"
-		"0 0 m 9 9 l S    \nendstream endobj\ntrailer<</Root 1 0 R/Size 25>>\n");
-	int fd = memfd_create("document", MFD_CLOEXEC);
-	ck_assert_int_eq(write(fd, text, (size_t)len), len);
-	return fd;
-}
-
 START_TEST(test_cpu_limit)
 {
 	struct document_reader *reader = open_reader((struct document_conf){ .cpu_s = 1 });
@@ -282,19 +183,6 @@ START_TEST(test_cpu_limit)
 	close(fd);
 }
 END_TEST
-
-/* Children of the zygote that have not been reaped. */
-static bool has_children(int pid)
-{
-	char path[64], text[16];
-
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-	FILE *file = fopen(path, "r");
-	ck_assert_ptr_nonnull(file);
-	size_t len = fread(text, 1, sizeof text, file);
-	fclose(file);
-	return len > 0;
-}
 
 START_TEST(test_deadline_kills)
 {
@@ -311,58 +199,13 @@ START_TEST(test_deadline_kills)
 	ck_assert_int_eq(document_read(reader, &job, &document).kind, ERR_OK);
 	ck_assert_str_eq(err_code_name(document.outcome), "expired");
 	ck_assert_int_lt(clock_mono_ms() - start_ms, 5000);
-	while (has_children(reader->jailer.pid))
+	for (char text[CHILDREN_TEXT] = "?"; text[0] != '\0';) {
+		children_of(reader->jailer.pid, text);
 		ck_assert_int_lt(clock_mono_ms() - start_ms, 10000);
+	}
 	document_done(&document);
 	document_close(reader);
 	close(fd);
-}
-END_TEST
-
-START_TEST(test_dead_zygote)
-{
-	struct document_reader *reader = open_reader((struct document_conf){ .pages_max = 0 });
-	int fd = page_of("595 842", sentence);
-	const struct document_job job = { .pdf_fd = fd, .deadline_ms = clock_mono_ms() + FAR_MS };
-	struct document document;
-
-	kill(reader->jailer.pid, SIGKILL);
-	ck_assert_int_eq(waitpid(reader->jailer.pid, NULL, 0), reader->jailer.pid);
-	reader->jailer.pid = -1;
-	ck_assert_int_eq(document_read(reader, &job, &document).kind, ERR_FATAL);
-	ck_assert_int_eq(document_probe(reader, clock_mono_ms() + FAR_MS).kind, ERR_FATAL);
-	document_close(reader);
-	close(fd);
-}
-END_TEST
-
-/* The zygote goes when the process that started it goes, however that happens. */
-START_TEST(test_zygote_dies_with_its_parent)
-{
-	int news[2], pid;
-
-	ck_assert_int_eq(pipe(news), 0);
-	pid_t child = fork();
-	if (child == 0) {
-		struct document_reader *reader =
-			open_reader((struct document_conf){ .pages_max = 0 });
-		if (write(news[1], &reader->jailer.pid, sizeof pid) != sizeof pid)
-			_exit(1);
-		raise(SIGKILL);
-	}
-	ck_assert_int_eq(read(news[0], &pid, sizeof pid), sizeof pid);
-	ck_assert_int_eq(waitpid(child, NULL, 0), child);
-	for (int64_t until_ms = clock_mono_ms() + 5000; kill(pid, 0) == 0;) {
-		char path[64], state[512] = "";
-		snprintf(path, sizeof path, "/proc/%d/stat", pid);
-		FILE *file = fopen(path, "r");
-		size_t len = file == NULL ? 0 : fread(state, 1, sizeof state - 1, file);
-		if (file != NULL)
-			fclose(file);
-		if (len == 0 || strstr(state, ") Z ") != NULL)
-			break; /* gone, or waiting for a reaper that is not ours */
-		ck_assert_int_lt(clock_mono_ms(), until_ms);
-	}
 }
 END_TEST
 
@@ -479,8 +322,6 @@ int main(void)
 	tcase_add_test(tcase, test_too_many_pages);
 	tcase_add_test(tcase, test_cpu_limit);
 	tcase_add_test(tcase, test_deadline_kills);
-	tcase_add_test(tcase, test_dead_zygote);
-	tcase_add_test(tcase, test_zygote_dies_with_its_parent);
 	tcase_add_test(tcase, test_threads);
 	tcase_add_test(tcase, test_probe);
 	tcase_add_test(tcase, test_conf);

@@ -215,6 +215,58 @@ START_TEST(fails_by_kind)
 }
 END_TEST
 
+/* Refused: surely nothing was sent. Cut off: it may have been. */
+START_TEST(tells_unsent_from_unknown)
+{
+	struct rig rig;
+	struct http_response response = { 0 };
+
+	rig_up(&rig, NULL);
+	const struct {
+		const char *url;
+		enum err_code unsent, code;
+	} rows[] = {
+		{ "http://127.0.0.1:1/", ERR_CODE_PROVIDER_AWAY, ERR_CODE_PROVIDER_AWAY },
+		{ "http://127.0.0.1:1/", ERR_CODE_NONE, ERR_CODE_EFFECT_UNKNOWN },
+		{ url(&rig, "/drop"), ERR_CODE_PROVIDER_AWAY, ERR_CODE_EFFECT_UNKNOWN },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_request request = { .method = "GET",
+			.url = rows[i].url,
+			.away = ERR_CODE_EFFECT_UNKNOWN,
+			.unsent = rows[i].unsent };
+		struct err result = http_call(rig.http, &request, &response);
+		ck_assert_msg(result.kind == ERR_RETRY && result.code == rows[i].code,
+			"row %zu: %s", i, result.msg);
+	}
+	rig_down(&rig);
+}
+END_TEST
+
+/* A connection that is reused and closed without an answer: libcurl sends again by itself, which
+ * must not happen to a charge. */
+START_TEST(sends_once)
+{
+	for (int once = 0; once < 2; once++) {
+		struct rig rig;
+		struct http_response response = { 0 };
+		rig_up(&rig, NULL);
+		struct err first = get(&rig, "/hello", &response);
+		ck_assert_int_eq(first.kind, ERR_OK);
+		http_response_done(&response);
+		struct http_request request = { .method = "POST",
+			.url = url(&rig, "/drop"),
+			.body = STR("charge"),
+			.once = once != 0,
+			.away = ERR_CODE_EFFECT_UNKNOWN };
+		struct err second = http_call(rig.http, &request, &response);
+		ck_assert_int_eq(second.code, ERR_CODE_EFFECT_UNKNOWN);
+		ck_assert_int_eq(rig.stub.requests, once ? 2 : 3);
+		rig_down(&rig);
+	}
+}
+END_TEST
+
 START_TEST(times_out)
 {
 	struct rig rig;
@@ -325,8 +377,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { gets, ignores_the_proxy_of_the_environment,
-		sends_methods_and_headers, fails_by_kind, times_out, refuses_what_cannot_be_sent,
-		serves_many_threads };
+		sends_methods_and_headers, fails_by_kind, tells_unsent_from_unknown, sends_once,
+		times_out, refuses_what_cannot_be_sent, serves_many_threads };
 
 	return http_rig_main("http_call", tests, COUNT(tests));
 }

@@ -268,6 +268,7 @@ START_TEST(checks_the_bucket)
 	struct s3_rig rig;
 
 	s3_rig_up(&rig, "secret");
+	rig.stub.list = ""; /* HEAD of the bucket as well */
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		enum s3_known known = S3_UNKNOWN;
 
@@ -276,9 +277,42 @@ START_TEST(checks_the_bucket)
 		struct err result = s3_bucket_check(rig.s3, &known);
 		ck_assert_msg(result.code == rows[i].code && known == rows[i].known, "row %zu", i);
 	}
-	rig.stub.outage = 403;
+	s3_rig_down(&rig);
+}
+END_TEST
+
+/* At start: what the server says is a mistake that lasts, what it does not say may pass. */
+START_TEST(bucket_refused_is_fatal)
+{
+	static const struct {
+		int status;
+		enum err_kind kind;
+		enum err_code code;
+	} rows[] = {
+		{ 401, ERR_FATAL, ERR_CODE_STORAGE_REFUSED },
+		{ 403, ERR_FATAL, ERR_CODE_STORAGE_REFUSED },
+		{ 404, ERR_FATAL, ERR_CODE_STORAGE_REFUSED },
+		{ 429, ERR_RETRY, ERR_CODE_STORAGE_AWAY },
+		{ 500, ERR_RETRY, ERR_CODE_STORAGE_AWAY },
+		{ 503, ERR_RETRY, ERR_CODE_STORAGE_AWAY },
+	};
 	enum s3_known known = S3_UNKNOWN;
-	ck_assert_int_eq(s3_bucket_check(rig.s3, &known).code, ERR_CODE_STORAGE_REFUSED);
+	struct s3_rig rig;
+
+	s3_rig_up(&rig, "secret");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		rig.stub.outage = rows[i].status;
+		struct err result = s3_bucket_check(rig.s3, &known);
+		ck_assert_int_eq(result.kind, rows[i].kind);
+		ck_assert_int_eq(result.code, rows[i].code);
+	}
+	/* servers that answer the questions about a bucket which does not exist */
+	rig.stub.outage = 0;
+	rig.stub.list = "404 NoSuchBucket";
+	ck_assert_int_eq(s3_bucket_check(rig.s3, &known).kind, ERR_FATAL);
+	s3_rig_down(&rig);
+	s3_rig_up(&rig, "wrong");
+	ck_assert_int_eq(s3_bucket_check(rig.s3, &known).kind, ERR_FATAL);
 	s3_rig_down(&rig);
 }
 END_TEST
@@ -316,7 +350,7 @@ int main(void)
 {
 	const TTest *const tests[] = { fetches_presigned, presign_refuses, builds_urls,
 		checks_configuration, heads_and_deletes, lists, list_refuses_what_it_cannot_read,
-		checks_the_bucket, installs_the_lifecycle };
+		checks_the_bucket, bucket_refused_is_fatal, installs_the_lifecycle };
 
 	return http_rig_main("s3", tests, COUNT(tests));
 }

@@ -90,8 +90,9 @@ static void query(struct web_exchange *exchange, void *arg)
 {
 	(void)arg;
 	struct str q = web_query(exchange, "q"), h = web_header(exchange, "X-Test");
-	char *text = arena_printf(web_arena(exchange), "[%.*s][%.*s][%d]", (int)q.len, q.ptr,
-		(int)h.len, h.ptr, q.ptr != NULL);
+	struct str once = web_header_once(exchange, "X-Test");
+	char *text = arena_printf(web_arena(exchange), "[%.*s][%.*s][%d][%.*s]", (int)q.len, q.ptr,
+		(int)h.len, h.ptr, q.ptr != NULL, (int)once.len, once.ptr);
 	web_reply_send(exchange, 200, NULL, str_of(text));
 }
 
