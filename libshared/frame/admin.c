@@ -4,10 +4,12 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "frame/brake.h"
 #include "frame/consumer.h"
 #include "frame/engine.h"
 #include "frame/health.h"
 #include "frame/metrics.h"
+#include "frame/park.h"
 #include "frame/relay.h"
 #include "frame/schedule.h"
 #include "port/loop.h"
@@ -67,6 +69,67 @@ static double read_partitions(void *arg)
 	return (double)view.partitions;
 }
 
+static double read_held(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.held;
+}
+
+static double read_braked(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.braked;
+}
+
+static double read_cuts(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.cuts;
+}
+
+static double read_parked_due(void *arg)
+{
+	struct park_view view;
+
+	park_look(arg, &view);
+	return (double)view.due;
+}
+
+static double read_parked_blocked(void *arg)
+{
+	struct park_view view;
+
+	park_look(arg, &view);
+	return (double)view.blocked;
+}
+
+static double read_parked_overflow(void *arg)
+{
+	struct park_view view;
+
+	park_look(arg, &view);
+	return (double)view.overflow;
+}
+
+static double read_parked_held(void *arg)
+{
+	struct park_view view;
+
+	park_look(arg, &view);
+	return (double)view.held;
+}
+
+static double read_brakes(void *arg)
+{
+	return (double)brake_count_open(arg);
+}
+
 static double read_window_bytes(void *arg)
 {
 	struct schedule_view view;
@@ -99,45 +162,69 @@ static double read_outbox_age(void *arg)
 	return (double)view.oldest_age_ms / 1000;
 }
 
+static const struct metrics_spec parked_spec = { METRICS_GAUGE, "esteira_parked_records",
+	"Records parked of our partitions, by what they wait for.", { "state" }, NULL, 0 };
+
 static const struct watch {
-	struct metrics_spec spec;
+	struct metrics_spec spec; /* without a name: parked_spec */
 	double (*read)(void *arg);
-	enum { OF_CONSUMER, OF_SCHEDULE, OF_RELAY } whose;
+	const char *label; /* value of the row's one label, or NULL */
+	enum { OF_CONSUMER, OF_SCHEDULE, OF_RELAY, OF_PARK, OF_BRAKES } whose;
 } watches[] = {
 	{ { METRICS_GAUGE, "esteira_consumer_lag_records",
 		  "Records of our partitions that are not committed.", { NULL }, NULL, 0 },
-		read_lag, OF_CONSUMER },
+		read_lag, NULL, OF_CONSUMER },
 	{ { METRICS_GAUGE, "esteira_consumer_partitions", "Partitions this process owns.", { NULL },
 		  NULL, 0 },
-		read_partitions, OF_CONSUMER },
+		read_partitions, NULL, OF_CONSUMER },
 	{ { METRICS_COUNTER, "esteira_consumer_rebalances_total", "Assignments since start.",
 		  { NULL }, NULL, 0 },
-		read_rebalances, OF_CONSUMER },
+		read_rebalances, NULL, OF_CONSUMER },
 	{ { METRICS_GAUGE, "esteira_window_bytes", "Fetched records in memory.", { NULL }, NULL,
 		  0 },
-		read_window_bytes, OF_SCHEDULE },
+		read_window_bytes, NULL, OF_SCHEDULE },
 	{ { METRICS_GAUGE, "esteira_oldest_runnable_seconds",
 		  "How long the oldest record that could run has waited.", { NULL }, NULL, 0 },
-		read_oldest_runnable, OF_SCHEDULE },
+		read_oldest_runnable, NULL, OF_SCHEDULE },
 	{ { METRICS_COUNTER, "esteira_outbox_published_total", "Events published since start.",
 		  { NULL }, NULL, 0 },
-		read_published, OF_RELAY },
+		read_published, NULL, OF_RELAY },
 	{ { METRICS_GAUGE, "esteira_outbox_oldest_seconds",
 		  "Age of the oldest unpublished event; known to the leading process.", { NULL },
 		  NULL, 0 },
-		read_outbox_age, OF_RELAY },
+		read_outbox_age, NULL, OF_RELAY },
+	{ { METRICS_GAUGE, "esteira_consumer_held_partitions",
+		  "Partitions that wait for estctl replay confirm.", { NULL }, NULL, 0 },
+		read_held, NULL, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_consumer_braked_partitions",
+		  "Partitions that stand still because most of their tenants fail.", { NULL }, NULL,
+		  0 },
+		read_braked, NULL, OF_CONSUMER },
+	{ { METRICS_COUNTER, "esteira_consumer_cuts_total",
+		  "Times a log began behind our position: records were lost to us.", { NULL }, NULL,
+		  0 },
+		read_cuts, NULL, OF_CONSUMER },
+	{ { .name = NULL }, read_parked_due, "due", OF_PARK },
+	{ { .name = NULL }, read_parked_blocked, "blocked", OF_PARK },
+	{ { .name = NULL }, read_parked_overflow, "overflow", OF_PARK },
+	{ { .name = NULL }, read_parked_held, "held", OF_PARK },
+	{ { METRICS_GAUGE, "esteira_brakes_open",
+		  "Pairs of route and tenant that are stopped for a while.", { NULL }, NULL, 0 },
+		read_brakes, NULL, OF_BRAKES },
 };
 
 static void watch_all(struct admin *admin)
 {
-	/* the readers only look */
 	struct engine *engine = admin->conf.engine;
-	void *const whose[] = { (void *)(uintptr_t)engine_consumer(engine), engine_schedule(engine),
-		engine_relay(engine) };
+	void *const whose[] = { engine_consumer(engine), engine_schedule(engine),
+		engine_relay(engine), engine_park(engine), engine_brakes(engine) };
 
 	for (size_t i = 0; i < sizeof watches / sizeof *watches; i++)
 		if (whose[watches[i].whose] != NULL)
-			metrics_watch(metrics_register(admin->metrics, &watches[i].spec), NULL,
+			metrics_watch(metrics_register(admin->metrics, watches[i].spec.name == NULL
+									       ? &parked_spec
+									       : &watches[i].spec),
+				watches[i].label == NULL ? NULL : &watches[i].label,
 				watches[i].read, whose[watches[i].whose]);
 }
 
@@ -175,12 +262,33 @@ static void get_livez(struct web_exchange *exchange, void *arg)
 	send_json(exchange, alive ? 200 : 503, &body);
 }
 
+/* What stands still and why; it takes nobody out of service, because restarting would heal nothing.
+ */
+static void write_conveyor(const struct admin *admin, struct buf *out)
+{
+	struct consumer *consumer = engine_consumer(admin->conf.engine);
+	struct consumer_view view;
+	struct park_view parked;
+
+	if (consumer == NULL)
+		return;
+	consumer_look(consumer, &view);
+	park_look(engine_park(admin->conf.engine), &parked);
+	buf_addf(
+		out, ",\"partitions\":%zu,\"braked\":%zu,\"holds\":", view.partitions, view.braked);
+	consumer_write_holds(consumer, out);
+	buf_addf(out, ",\"parked\":{\"due\":%lld,\"blocked\":%lld,\"overflow\":%lld,\"held\":%lld}",
+		(long long)parked.due, (long long)parked.blocked, (long long)parked.overflow,
+		(long long)parked.held);
+}
+
 static void get_readyz(struct web_exchange *exchange, void *arg)
 {
 	const struct admin *admin = arg;
 	struct buf body = BUF(BODY_MAX);
 
 	buf_addf(&body, "{\"draining\":%s", admin->draining ? "true" : "false");
+	write_conveyor(admin, &body);
 	bool ready = admin->conf.ready(admin->conf.arg, &body) && !admin->draining;
 	buf_addf(&body, ",\"dependencies\":");
 	health_write(admin->conf.health, &body);

@@ -1,55 +1,27 @@
-#include "frame/consumer.h"
+#include "frame/consumer_state.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "frame/assign.h"
+#include "frame/brake.h"
+#include "frame/feed.h"
 #include "frame/fence.h"
 #include "port/kafka.h"
 #include "port/pg.h"
 
 enum {
 	POLL_MS = 20,
-	TURN_MS = 10,	 /* the rounds over all partitions are not made for every record */
-	COMMIT_MS = 100, /* at most this long behind: a slow commit is phantom lag to KEDA */
-	ASK_MS = 5000,
-	PARTITIONS_MAX = 1024,
+	TURN_MS = 10, /* the rounds over all partitions are not made for every record */
+	REPLAYS_BYTES = 4 << 20,
 	ARENA_BYTES = 4 << 20,
 	PACKED_MAX = 64 * 1024,
 };
 
-/* A partition we own, as the poll thread sees it. */
-struct owned {
-	struct partition *partition;
-	int64_t committed;
-	bool paused;
-};
-
-/* What other threads may look at. */
-struct counts {
-	_Atomic size_t partitions, rebalances;
-	_Atomic int64_t lag, commits;
-};
-
-struct consumer {
-	struct consumer_conf conf;
-	struct kafka_consumer *kafka;
-	struct arena *arena;
-	char cluster[64];
-	struct owned owned[PARTITIONS_MAX];
-	size_t owned_count;
-	int64_t last_commit_ms, last_turn_ms;
-	struct err fatal;
-	_Atomic bool draining, stopping;
-	struct counts counts;
-};
-
-static struct owned *find_owned(struct consumer *consumer, const char *topic, int32_t partition)
+struct consumer_owned *consumer_state_find(
+	struct consumer *consumer, const char *topic, int32_t partition)
 {
 	for (size_t i = 0; i < consumer->owned_count; i++)
 		if (consumer->owned[i].partition->topic == topic &&
@@ -58,116 +30,12 @@ static struct owned *find_owned(struct consumer *consumer, const char *topic, in
 	return NULL;
 }
 
-/* --- assignment --- */
-
-static struct err ask_kafka(struct consumer *consumer, struct kafka_place *places, size_t count)
+void consumer_state_tell(struct consumer *consumer, struct err e)
 {
-	if (consumer->cluster[0] == '\0')
-		TRY(kafka_consumer_cluster(consumer->kafka, ASK_MS, consumer->cluster));
-	return kafka_consumer_committed(consumer->kafka, places, count, ASK_MS);
-}
-
-static struct err ask_postgres(struct consumer *consumer, const struct kafka_place *places,
-	size_t count, struct fence **ret_fences)
-{
-	struct fence *fences = arena_alloc(consumer->arena, count * sizeof *fences);
-
-	if (fences == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < count; i++)
-		fences[i] = (struct fence){ .topic = places[i].topic,
-			.partition = places[i].partition };
-	TRY(fence_raise(consumer->conf.pg, consumer->arena, consumer->conf.group, fences, count));
-	*ret_fences = fences;
-	return err_ok();
-}
-
-static struct err ask_both(struct consumer *consumer, struct kafka_place *places, size_t count,
-	struct fence **ret_fences)
-{
-	arena_reset(consumer->arena);
-	struct err e = ask_kafka(consumer, places, count);
-	health_report(consumer->conf.health, HEALTH_KAFKA, e, -1);
-	if (e.kind != ERR_OK)
-		return e;
-	e = ask_postgres(consumer, places, count, ret_fences);
-	health_report(consumer->conf.health, HEALTH_POSTGRES, e, -1);
-	return e;
-}
-
-static void log_assignment(const struct consumer *consumer, const struct kafka_place *place,
-	struct assign_decision decision)
-{
-	bool usual = decision.what == ASSIGN_RESUME || decision.what == ASSIGN_FRESH ||
-		     decision.what == ASSIGN_SAME;
-
-	LOG(usual ? LOG_DEBUG : LOG_WARN, "consumer.assigned",
-		LOG_TEXT("group", consumer->conf.group), LOG_TEXT("topic", place->topic),
-		LOG_INT("partition", place->partition), LOG_INT("committed", place->offset),
-		LOG_INT("start", decision.start),
-		LOG_TEXT("case", assign_case_name(decision.what)));
-}
-
-static void take_over(
-	struct consumer *consumer, struct kafka_place *place, const struct fence *fence)
-{
-	const struct assign_input input = {
-		.has_commit = place->offset >= 0,
-		.has_progress = fence->has_progress,
-		.commit = place->offset,
-		.progress = fence->next_offset,
-		.metadata = str_of(place->metadata),
-		.cluster = str_of(consumer->cluster),
-		.row_cluster = str_of(fence->cluster),
-	};
-	struct assign_decision decision = assign_decide(&input);
-	struct partition *partition = schedule_assign(
-		consumer->conf.schedule, SOURCE_LOG, place->topic, place->partition, fence->number);
-
-	log_assignment(consumer, place, decision);
-	if (partition == NULL || consumer->owned_count == PARTITIONS_MAX) {
-		consumer->fatal = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no room for a partition");
-		return;
-	}
-	partition->next = decision.start;
-	consumer->owned[consumer->owned_count++] =
-		(struct owned){ .partition = partition, .committed = KAFKA_NO_OFFSET };
-	place->offset = decision.start == ASSIGN_EARLIEST ? KAFKA_EARLIEST : decision.start;
-}
-
-static void nap_ms(long ms)
-{
-	const struct timespec span = { .tv_nsec = ms * 1000000 };
-
-	nanosleep(&span, NULL);
-}
-
-/* Nothing can be done with a partition while Postgres or the coordinator is away, so this waits for
- * them; the group's max.poll.interval takes the partitions away if it lasts. */
-static void on_assigned(void *arg, struct kafka_place *places, size_t count)
-{
-	struct consumer *consumer = arg;
-	struct fence *fences = NULL;
-	struct err e = err_retry(ERR_CODE_TRY_AGAIN, "not asked yet");
-
-	consumer->counts.rebalances++;
-	while (count > 0 && e.kind == ERR_RETRY && !consumer->stopping) {
-		e = ask_both(consumer, places, count, &fences);
-		health_tick(consumer->conf.health);
-		if (e.kind == ERR_RETRY) {
-			LOG(LOG_WARN, "consumer.assignment_waits", LOG_ERR(e));
-			nap_ms(500);
-		}
-	}
-	if (count == 0 || e.kind != ERR_OK) {
-		if (e.kind == ERR_FATAL || e.kind == ERR_REJECT)
-			consumer->fatal = err_fatal(e.code, e.msg);
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		take_over(consumer, &places[i], &fences[i]);
-	consumer->counts.partitions = consumer->owned_count;
-	arena_reset(consumer->arena);
+	if (e.kind == ERR_FATAL || e.kind == ERR_REJECT)
+		consumer->fatal = err_fatal(e.code, e.msg);
+	else if (e.kind != ERR_OK && health_part_of(e) != HEALTH_PARTS)
+		health_report(consumer->conf.health, health_part_of(e), e, -1);
 }
 
 /* --- records --- */
@@ -192,18 +60,14 @@ static bool is_ours(struct consumer *consumer, const struct kafka_record *record
 	return *ret_route != NULL || type.len == 0;
 }
 
-static void on_record(void *arg, const struct kafka_record *record)
+struct record *consumer_record(struct consumer *consumer, const struct kafka_record *record)
 {
-	struct consumer *consumer = arg;
-	struct owned *owned = find_owned(consumer, record->topic, record->partition);
-	struct buf packed = BUF(PACKED_MAX), lane_key = BUF(1024);
+	struct buf packed SCOPED(buf_done) = BUF(PACKED_MAX);
+	struct buf lane_key SCOPED(buf_done) = BUF(1024);
 	const struct route *route;
 
-	if (owned == NULL || !is_ours(consumer, record, &route)) {
-		if (owned != NULL)
-			schedule_pass(consumer->conf.schedule, owned->partition, record->offset);
-		return;
-	}
+	if (!is_ours(consumer, record, &route))
+		return NULL;
 	envelope_pack(&record->headers, &packed);
 	if (packed.overflow) /* cut short they could not be read; without any it is a broken record
 			      */
@@ -213,37 +77,65 @@ static void on_record(void *arg, const struct kafka_record *record)
 		schedule_record(record->key, record->value, buf_str(&packed), buf_str(&lane_key));
 	if (made == NULL) {
 		consumer->fatal = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a record");
-	} else {
-		made->partition = owned->partition;
-		made->offset = record->offset;
-		made->route = route;
-		made->why = err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
-		schedule_add(consumer->conf.schedule, made);
+		return NULL;
 	}
-	buf_done(&packed);
-	buf_done(&lane_key);
+	made->offset = record->offset;
+	made->route = route;
+	made->why = err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
+	made->past.epoch = consumer_replay_epoch(consumer, record);
+	return made;
+}
+
+static void on_record(void *arg, const struct kafka_record *record)
+{
+	struct consumer *consumer = arg;
+	struct consumer_owned *owned =
+		consumer_state_find(consumer, record->topic, record->partition);
+
+	/* held: fetched before the pause took hold; read again when it is let go */
+	if (owned == NULL || owned->held_by > 0)
+		return;
+	owned->sought = false;
+	struct record *made = consumer_record(consumer, record);
+	if (made == NULL) {
+		schedule_pass(consumer->conf.schedule, owned->partition, record->offset);
+		return;
+	}
+	made->partition = owned->partition;
+	made->past.suspect = record->offset < owned->suspect_to;
+	schedule_add(consumer->conf.schedule, made);
 }
 
 static void on_out_of_range(void *arg, const char *topic, int32_t partition)
 {
 	struct consumer *consumer = arg;
-	struct owned *owned = find_owned(consumer, topic, partition);
+	struct consumer_owned *owned = consumer_state_find(consumer, topic, partition);
 	struct kafka_place place = {
 		.topic = topic, .partition = partition, .offset = KAFKA_EARLIEST
 	};
 
 	if (owned == NULL)
 		return;
+	int64_t low = 0, high = 0;
+	(void)kafka_consumer_watermarks(consumer->kafka, topic, partition, &low, &high);
 	LOG(LOG_ERROR, "consumer.data_loss", LOG_TEXT("topic", topic),
-		LOG_INT("partition", partition), LOG_INT("wanted", owned->partition->next));
-	struct err e = kafka_consumer_seek(consumer->kafka, &place);
+		LOG_INT("partition", partition), LOG_INT("wanted", owned->partition->next),
+		LOG_INT("log_begins", low));
+	consumer->counts.cuts++;
+	const struct fence cut = { .topic = topic, .partition = partition, .next_offset = low };
+	struct err e = fence_cut(consumer->conf.pg, consumer->conf.group, &cut);
+	schedule_pass(consumer->conf.schedule, owned->partition, low - 1);
+	owned->committed = KAFKA_NO_OFFSET;
+	owned->sought = true;
+	if (e.kind == ERR_OK)
+		e = kafka_consumer_seek(consumer->kafka, &place);
 	if (e.kind != ERR_OK)
 		LOG(LOG_WARN, "consumer.seek_failed", LOG_ERR(e));
 }
 
 /* --- flow --- */
 
-static void set_paused(struct consumer *consumer, struct owned *owned, bool paused)
+static void set_paused(struct consumer *consumer, struct consumer_owned *owned, bool paused)
 {
 	struct err e = kafka_consumer_pause(
 		consumer->kafka, owned->partition->topic, owned->partition->number, paused);
@@ -252,123 +144,54 @@ static void set_paused(struct consumer *consumer, struct owned *owned, bool paus
 		owned->paused = paused;
 }
 
+/* Most tenants of the partition fail: reading on would only fill parked. */
+static bool is_braked(struct consumer *consumer, struct consumer_owned *owned)
+{
+	int64_t wait_ms;
+
+	owned->braked = brake_count_open(consumer->conf.brakes) > 0 &&
+			brake_stops(consumer->conf.brakes, owned->partition->topic,
+				owned->partition->number, clock_mono_ms(), &wait_ms);
+	return owned->braked;
+}
+
+static void count_still(struct consumer *consumer)
+{
+	struct consumer_counts *counts = &consumer->counts;
+	size_t held = 0, braked = 0;
+
+	pthread_mutex_lock(&counts->lock);
+	counts->hold_count = 0;
+	for (size_t i = 0; i < consumer->owned_count; i++) {
+		const struct consumer_owned *owned = &consumer->owned[i];
+		braked += owned->braked;
+		if (owned->held_by == 0)
+			continue;
+		held++;
+		if (counts->hold_count < CONSUMER_HOLDS_MAX)
+			counts->holds[counts->hold_count++] =
+				(struct consumer_hold){ owned->partition->topic,
+					owned->partition->number, owned->held_by };
+	}
+	pthread_mutex_unlock(&counts->lock);
+	counts->held = held;
+	counts->braked = braked;
+}
+
 static void hold_back(struct consumer *consumer)
 {
 	for (size_t i = 0; i < consumer->owned_count; i++) {
-		struct owned *owned = &consumer->owned[i];
-		bool full = schedule_is_full(consumer->conf.schedule, owned->partition);
+		struct consumer_owned *owned = &consumer->owned[i];
+		bool still = consumer->draining || owned->held_by > 0 || is_braked(consumer, owned);
 
-		if (!owned->paused && (full || consumer->draining))
+		if (!owned->paused &&
+			(still || schedule_is_full(consumer->conf.schedule, owned->partition)))
 			set_paused(consumer, owned, true);
-		else if (owned->paused && !consumer->draining &&
+		else if (owned->paused && !still &&
 			 schedule_has_room(consumer->conf.schedule, owned->partition))
 			set_paused(consumer, owned, false);
 	}
-}
-
-/* --- commits --- */
-
-/* With nothing unfinished the position counts: it also steps over control records. */
-static int64_t commit_point(struct consumer *consumer, const struct owned *owned)
-{
-	int64_t mark = schedule_watermark(consumer->conf.schedule, owned->partition);
-
-	if (mark != owned->partition->next)
-		return mark;
-	int64_t position = kafka_consumer_position(
-		consumer->kafka, owned->partition->topic, owned->partition->number);
-	return position > mark ? position : mark;
-}
-
-/* The places that moved since their last commit. */
-static size_t collect(struct consumer *consumer, struct kafka_place *places, struct fence *fences,
-	bool *ret_drained)
-{
-	size_t count = 0;
-
-	*ret_drained = true;
-	for (size_t i = 0; i < consumer->owned_count; i++) {
-		const struct owned *owned = &consumer->owned[i];
-		int64_t point = commit_point(consumer, owned);
-
-		if (point < owned->partition->next)
-			*ret_drained = false;
-		if (point < 0 || point == owned->committed)
-			continue;
-		places[count] = (struct kafka_place){ .topic = owned->partition->topic,
-			.partition = owned->partition->number,
-			.offset = point };
-		assign_metadata(consumer->cluster, 0, places[count].metadata,
-			sizeof places[count].metadata);
-		fences[count] = (struct fence){ .topic = owned->partition->topic,
-			.partition = owned->partition->number,
-			.number = owned->partition->fence,
-			.next_offset = point,
-			.cluster = consumer->cluster };
-		count++;
-	}
-	return count;
-}
-
-static void note_committed(
-	struct consumer *consumer, const struct kafka_place *places, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		find_owned(consumer, places[i].topic, places[i].partition)->committed =
-			places[i].offset;
-	consumer->counts.commits += (int64_t)count;
-}
-
-/* Progress first, then Kafka: what Kafka says is never ahead of what is true. */
-static struct err commit(struct consumer *consumer, bool last)
-{
-	bool drained;
-
-	if (consumer->owned_count == 0)
-		return err_ok();
-	arena_reset(consumer->arena);
-	struct kafka_place *places =
-		arena_alloc(consumer->arena, consumer->owned_count * sizeof *places);
-	struct fence *fences = arena_alloc(consumer->arena, consumer->owned_count * sizeof *fences);
-	if (places == NULL || fences == NULL)
-		return arena_overflow();
-	size_t count = collect(consumer, places, fences, &drained);
-	bool due = clock_mono_ms() - consumer->last_commit_ms >= COMMIT_MS;
-	if (count == 0 || !(due || drained || last))
-		return err_ok();
-	consumer->last_commit_ms = clock_mono_ms();
-	for (size_t i = 0; i < count; i++)
-		fences[i].clean = last;
-	TRY(fence_progress(
-		consumer->conf.pg, consumer->arena, consumer->conf.group, fences, count));
-	TRY(kafka_consumer_commit(consumer->kafka, places, count, last));
-	note_committed(consumer, places, count);
-	return err_ok();
-}
-
-static void commit_or_tell(struct consumer *consumer, bool last)
-{
-	struct err e = commit(consumer, last);
-
-	if (e.kind == ERR_FATAL || e.kind == ERR_REJECT)
-		consumer->fatal = err_fatal(e.code, e.msg);
-	else if (e.kind != ERR_OK && health_part_of(e) != HEALTH_PARTS)
-		health_report(consumer->conf.health, health_part_of(e), e, -1);
-	if (e.kind != ERR_OK)
-		consumer->last_commit_ms = clock_mono_ms() + 1000; /* not at every turn */
-}
-
-static void on_revoked(void *arg, const struct kafka_place *places, size_t count, bool lost)
-{
-	struct consumer *consumer = arg;
-
-	(void)places;
-	(void)count;
-	if (!lost)
-		commit_or_tell(consumer, true);
-	schedule_revoke(consumer->conf.schedule);
-	consumer->owned_count = 0;
-	consumer->counts.partitions = 0;
+	count_still(consumer);
 }
 
 static void measure_lag(struct consumer *consumer)
@@ -376,7 +199,7 @@ static void measure_lag(struct consumer *consumer)
 	int64_t lag = 0, low, high;
 
 	for (size_t i = 0; i < consumer->owned_count; i++) {
-		const struct owned *owned = &consumer->owned[i];
+		const struct consumer_owned *owned = &consumer->owned[i];
 		if (kafka_consumer_watermarks(consumer->kafka, owned->partition->topic,
 			    owned->partition->number, &low, &high) &&
 			owned->committed >= 0 && high > owned->committed)
@@ -387,8 +210,8 @@ static void measure_lag(struct consumer *consumer)
 
 /* --- life --- */
 
-static const struct kafka_consumer_events events = { on_assigned, on_revoked, on_record,
-	on_out_of_range };
+static const struct kafka_consumer_events events = { consumer_assign_given, consumer_assign_taken,
+	on_record, on_out_of_range };
 
 struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret_consumer)
 {
@@ -396,17 +219,27 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 	const struct kafka_subscription subscription = { conf->group, conf->topics,
 		conf->topic_count };
 
+	const struct feed_conf feed = { .group = conf->group,
+		.routes = conf->routes,
+		.schedule = conf->schedule,
+		.park = conf->park,
+		.pg = conf->pg };
+
 	if (consumer == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer");
+	pthread_mutex_init(&consumer->counts.lock, NULL);
 	consumer->conf = *conf;
 	consumer->arena = arena_new(ARENA_BYTES);
-	struct err e = consumer->arena == NULL
-			       ? err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer")
-			       : kafka_consumer_open(conf->kafka, &subscription, &events, consumer,
-					 &consumer->kafka);
+	consumer->replays.arena = arena_new(REPLAYS_BYTES);
+	consumer->feed = feed_new(&feed);
+	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer");
+	if (consumer->arena != NULL && consumer->replays.arena != NULL && consumer->feed != NULL)
+		e = consumer_side_open(consumer);
+	if (e.kind == ERR_OK)
+		e = kafka_consumer_open(
+			conf->kafka, &subscription, &events, consumer, &consumer->kafka);
 	if (e.kind != ERR_OK) {
-		arena_free(consumer->arena);
-		free(consumer);
+		consumer_free(consumer);
 		return e;
 	}
 	*ret_consumer = consumer;
@@ -415,9 +248,17 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 
 static void turn(struct consumer *consumer)
 {
+	consumer_replay_turn(consumer);
 	hold_back(consumer);
-	if (clock_mono_ms() >= consumer->last_commit_ms)
-		commit_or_tell(consumer, false);
+	consumer_side_turn(consumer);
+	if (clock_mono_ms() >= consumer->times.feed_ms) {
+		struct err e =
+			consumer->draining ? err_ok() : feed_turn(consumer->feed, consumer->arena);
+		consumer_state_tell(consumer, e);
+		consumer->times.feed_ms = clock_mono_ms() + (e.kind == ERR_OK ? 0 : 1000);
+	}
+	if (clock_mono_ms() >= consumer->times.commit_ms)
+		consumer_commit_turn(consumer, false);
 	measure_lag(consumer);
 	health_tick(consumer->conf.health);
 }
@@ -428,9 +269,9 @@ struct err consumer_run(struct consumer *consumer)
 		struct err e = kafka_consumer_poll(consumer->kafka, POLL_MS);
 		if (e.kind != ERR_OK)
 			consumer->fatal = e;
-		if (clock_mono_ms() - consumer->last_turn_ms < TURN_MS)
+		if (clock_mono_ms() - consumer->times.turn_ms < TURN_MS)
 			continue;
-		consumer->last_turn_ms = clock_mono_ms();
+		consumer->times.turn_ms = clock_mono_ms();
 		turn(consumer);
 	}
 	kafka_consumer_close(consumer->kafka); /* revokes: commits what is done */
@@ -453,8 +294,26 @@ void consumer_free(struct consumer *consumer)
 	if (consumer == NULL)
 		return;
 	kafka_consumer_close(consumer->kafka);
+	pthread_mutex_destroy(&consumer->counts.lock);
+	consumer_side_close(consumer);
+	feed_free(consumer->feed);
+	arena_free(consumer->replays.arena);
 	arena_free(consumer->arena);
 	free(consumer);
+}
+
+void consumer_write_holds(struct consumer *consumer, struct buf *out)
+{
+	struct consumer_counts *counts = &consumer->counts;
+
+	buf_addf(out, "[");
+	pthread_mutex_lock(&counts->lock);
+	for (size_t i = 0; i < counts->hold_count; i++)
+		buf_addf(out, "%s{\"topic\":\"%s\",\"partition\":%d,\"replay\":%lld}",
+			i == 0 ? "" : ",", counts->holds[i].topic, (int)counts->holds[i].partition,
+			(long long)counts->holds[i].replay);
+	pthread_mutex_unlock(&counts->lock);
+	buf_addf(out, "]");
 }
 
 void consumer_look(const struct consumer *consumer, struct consumer_view *ret_view)
@@ -462,5 +321,8 @@ void consumer_look(const struct consumer *consumer, struct consumer_view *ret_vi
 	*ret_view = (struct consumer_view){ .partitions = consumer->counts.partitions,
 		.lag = consumer->counts.lag,
 		.rebalances = consumer->counts.rebalances,
-		.commits = consumer->counts.commits };
+		.commits = consumer->counts.commits,
+		.held = consumer->counts.held,
+		.braked = consumer->counts.braked,
+		.cuts = consumer->counts.cuts };
 }

@@ -22,7 +22,11 @@ struct consumer_conf {
 	size_t topic_count;
 	const struct route *routes;
 	struct schedule *schedule;
-	struct pg *pg; /* its own connection, role esteira_frame_<service>; borrowed */
+	struct park *park;
+	struct brake_table *brakes;
+	const struct outbox_conf *outbox;
+	int64_t replay_max; /* records a rewind may hold without confirmation */
+	struct pg *pg;	    /* its own connection, role esteira_frame_<service>; borrowed */
 	struct health *health;
 };
 
@@ -32,6 +36,9 @@ struct consumer_view {
 	int64_t lag;	   /* records behind the high watermarks */
 	size_t rebalances; /* since start */
 	int64_t commits;   /* since start */
+	size_t held;	   /* partitions that wait for estctl replay confirm */
+	size_t braked;	   /* partitions that stand still because most of their tenants fail */
+	size_t cuts;	   /* times a log began behind our position: data was lost to us */
 };
 
 /* Joins the group. *conf is copied, what it points to is borrowed. ERR_FATAL bad-config. */
@@ -47,6 +54,11 @@ void consumer_stop(struct consumer *consumer);	/* any thread */
 
 /* After consumer_run has returned, or if it never ran; NULL is fine. */
 void consumer_free(struct consumer *consumer);
+
+/* Appends a JSON array of the partitions that wait for estctl replay confirm: topic, partition and
+ * the replay's id; the first 32. Any thread. */
+struct buf;
+void consumer_write_holds(struct consumer *consumer, struct buf *out);
 
 void consumer_look(
 	const struct consumer *consumer, struct consumer_view *ret_view); /* any thread */

@@ -8,9 +8,16 @@ static const struct pg_statement insert = { "deadletter_insert",
 	"ordering_key,"
 	" error_class, error_code, error_message, attempts, first_failed_at, handler_version, "
 	"headers,"
-	" key, payload) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+	" key, payload, blocks) VALUES ($1, $2, $3, $4, $5, $18, $6, $7, $8, $9, $10, $11, $12, "
+	"$13, $14, "
 	"$15,"
-	" $16, $17)" };
+	" $16, $17, $19)" };
+static const struct pg_statement again = { "deadletter_again",
+	"UPDATE dead_letter SET state = 'open', redrives = redrives + 1, error_class = $2, "
+	"error_code = $3, error_message = $4, attempts = $5, handler_version = $6, "
+	"updated_at = now() WHERE id = $1" };
+static const struct pg_statement redriven = { "deadletter_redriven",
+	"UPDATE dead_letter SET state = 'redriven', updated_at = now() WHERE id = $1" };
 
 /* COPY_MAX: what fits into a record of the DLQ beside its headers; more stays in the row alone. */
 enum { MESSAGE_MAX = 1024, COPY_MAX = 768 * 1024 };
@@ -45,6 +52,8 @@ static struct err write_row(
 		pg_bytes(record->headers),
 		pg_bytes(record->key),
 		pg_bytes(record->value),
+		pg_int(record->past.epoch),
+		pg_bool(letter->blocks),
 	};
 	return pg_push(pg, &insert, args, sizeof args / sizeof *args);
 }
@@ -113,4 +122,27 @@ struct err deadletter_write(
 		.payload = record->value.len <= COPY_MAX ? record->value : STR(""),
 	};
 	return outbox_copy(outbox, &copy);
+}
+
+struct err deadletter_again(struct pg *pg, struct arena *arena, const struct deadletter *letter)
+{
+	const struct record *record = letter->record;
+	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
+	const struct pg_arg args[] = {
+		pg_id(record->past.dead_id),
+		pg_text(err_class_name(err_code_class(letter->why.code))),
+		pg_text(err_code_name(letter->why.code)),
+		pg_text(message),
+		pg_int(record->past.attempts),
+		pg_text(letter->version),
+	};
+
+	return pg_push(pg, &again, args, sizeof args / sizeof *args);
+}
+
+struct err deadletter_redriven(struct pg *pg, struct id id)
+{
+	const struct pg_arg arg = pg_id(id);
+
+	return pg_push(pg, &redriven, &arg, 1);
 }

@@ -20,10 +20,18 @@ struct deadletter {
 	const char *group;
 	const char *version; /* of the program that gave up */
 	struct err why;
+	bool blocks; /* its key waits for a decision */
 };
 
 /* Queues the row and collects the DLQ record; the transaction is the caller's. */
 struct err deadletter_write(struct pg *pg, struct arena *arena, const struct deadletter *letter,
 	struct outbox *outbox) ERR_MUST_USE;
+
+/* Queues: a redrive failed; the letter is open again, with the new reason. */
+struct err deadletter_again(struct pg *pg, struct arena *arena, const struct deadletter *letter)
+	ERR_MUST_USE;
+
+/* Queues: a redrive was handled. */
+struct err deadletter_redriven(struct pg *pg, struct id id) ERR_MUST_USE;
 
 #endif

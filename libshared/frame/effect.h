@@ -24,7 +24,7 @@ enum effect_state {
 };
 const char *effect_state_name(enum effect_state state);
 
-/* PURE: may a row go from one state to the other? */
+/* PURE: may a row go from one state to the other? Staying is always allowed. */
 bool effect_may(enum effect_state from, enum effect_state to);
 
 /* Which effect. */
@@ -47,8 +47,11 @@ struct effect_view {
 	enum effect_task task;
 	enum effect_state state; /* before this attempt */
 	const char *reference;	 /* the provider's, NULL when none; in arena */
-	int attempts;
+	int attempts;		 /* calls begun before this one */
 };
+
+/* PURE: what is to be done about a row in this state? */
+enum effect_task effect_next(enum effect_state state, bool repeatable);
 
 /* In the transaction of claimed(). ERR_REJECT effect-conflict: the key was used for another
  * request. Failures: pg_query. */
@@ -61,7 +64,8 @@ struct err effect_begin(struct pg *pg, struct arena *arena, const struct effect_
 struct err effect_end(struct pg *pg, struct arena *arena, const struct effect_key *key,
 	enum effect_state state, const char *reference) ERR_MUST_USE;
 
-/* Rows by state, for metrics: counts[EFFECT_...]. */
+/* Rows by state, for metrics: counts[EFFECT_...]. Only what is open: confirmed and failed stay 0,
+ * for they only grow and counting them would read the whole table. */
 struct err effect_count(struct pg *pg, struct arena *arena, int64_t *counts) ERR_MUST_USE;
 
 #endif

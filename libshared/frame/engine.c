@@ -6,11 +6,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "frame/brake.h"
 #include "frame/claim.h"
 #include "frame/consumer.h"
 #include "frame/execute.h"
 #include "frame/inbox.h"
 #include "frame/metrics.h"
+#include "frame/park.h"
 #include "frame/relay.h"
 
 enum {
@@ -19,6 +21,9 @@ enum {
 	STACK_BYTES = 1 << 20,
 	MAINTAIN_MS = 3600 * 1000,
 	CHORES_BYTES = 1 << 20,
+	KAFKA_ASK_MS = 5000,  /* how often */
+	KAFKA_WAIT_MS = 2000, /* for an answer */
+	KAFKA_SLOW_MS = 5000, /* rows wait that long: the relay gets nothing through */
 };
 
 struct threads {
@@ -35,6 +40,8 @@ struct engine {
 	struct pg *consumer_pg, *relay_pg;
 	struct relay *relay;
 	struct claim_set *claims;
+	struct park *park;
+	struct brake_table *brakes;
 	struct arena *arena; /* of the relay's thread */
 	struct consumer *consumer;
 	struct execute_conf execute;
@@ -85,7 +92,8 @@ static void *poll_main(void *arg)
 }
 
 struct chores {
-	int64_t renewed_ms, maintained_ms;
+	int64_t renewed_ms, maintained_ms, asked_ms;
+	struct err kafka; /* the last answer */
 };
 
 /* Renewing claims and making inbox partitions ride on the relay's thread: it turns every 100 ms
@@ -110,28 +118,32 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 	return e.kind == ERR_FATAL ? e : err_ok();
 }
 
-static void tell_kafka(struct engine *engine)
+/* Two ways to see that Kafka is away: no broker answers, or one does and takes no events. */
+static void tell_kafka(struct engine *engine, struct chores *chores)
 {
+	int64_t now = clock_mono_ms(), took_us = -1;
 	struct relay_view view;
 
+	if (now - chores->asked_ms >= KAFKA_ASK_MS) {
+		chores->asked_ms = now;
+		chores->kafka = relay_ping(engine->relay, KAFKA_WAIT_MS, &took_us);
+	}
 	relay_look(engine->relay, &view);
-	if (view.leader)
-		health_report(engine->conf.health, HEALTH_KAFKA,
-			view.kafka_away_ms < 5000
-				? err_ok()
-				: err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published"),
-			-1);
+	struct err e = chores->kafka;
+	if (e.kind == ERR_OK && view.leader && view.kafka_away_ms >= KAFKA_SLOW_MS)
+		e = err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published");
+	health_report(engine->conf.health, HEALTH_KAFKA, e, took_us);
 }
 
 static void *relay_main(void *arg)
 {
 	struct engine *engine = arg;
-	struct chores chores = { 0, -MAINTAIN_MS };
+	struct chores chores = { .maintained_ms = -MAINTAIN_MS, .asked_ms = -KAFKA_ASK_MS };
 	struct err e = err_ok();
 
 	while (!engine->threads.relay_stops && e.kind == ERR_OK) {
 		e = relay_step(engine->relay);
-		tell_kafka(engine);
+		tell_kafka(engine, &chores);
 		if (e.kind == ERR_OK)
 			e = do_chores(engine, &chores);
 	}
@@ -164,6 +176,10 @@ static struct err start_reading(struct engine *engine, const struct route *route
 		.topic_count = names->topic_count,
 		.routes = routes,
 		.schedule = engine->schedule,
+		.park = engine->park,
+		.brakes = engine->brakes,
+		.outbox = &names->outbox,
+		.replay_max = names->replay_max,
 		.pg = engine->consumer_pg,
 		.health = engine->conf.health,
 	};
@@ -188,10 +204,10 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.outbox = names->outbox,
 		.relay = engine->relay,
 		.claims = engine->claims,
+		.park = engine->park,
+		.brakes = engine->brakes,
 		.health = engine->conf.health,
-		.count = on_count,
-		.fatal = on_fatal,
-		.arg = engine };
+		.hooks = { on_count, on_fatal, engine } };
 	TRY(start_thread(&running->relay, relay_main, engine));
 	running->relay_runs = true;
 	if (names->topic_count == 0)
@@ -258,9 +274,12 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->relay_pg = pg_new(&relay_pg);
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	engine->claims = claim_set_new(WORKERS_MAX);
+	engine->park = park_new(conf->names->group);
+	engine->brakes = brake_table_new();
 	engine->arena = arena_new(CHORES_BYTES);
-	if (engine->claims != NULL && engine->arena != NULL && engine->schedule != NULL &&
-		engine->pool != NULL && engine->consumer_pg != NULL && engine->relay_pg != NULL)
+	if (engine->claims != NULL && engine->park != NULL && engine->brakes != NULL &&
+		engine->arena != NULL && engine->schedule != NULL && engine->pool != NULL &&
+		engine->consumer_pg != NULL && engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
 			&engine->relay);
 	if (e.kind != ERR_OK) {
@@ -278,6 +297,8 @@ void engine_close(struct engine *engine)
 	consumer_free(engine->consumer);
 	relay_close(engine->relay);
 	claim_set_free(engine->claims);
+	park_free(engine->park);
+	brake_table_free(engine->brakes);
 	arena_free(engine->arena);
 	schedule_free(engine->schedule);
 	pg_pool_free(engine->pool);
@@ -301,7 +322,17 @@ struct schedule *engine_schedule(struct engine *engine)
 	return engine->schedule;
 }
 
-const struct consumer *engine_consumer(const struct engine *engine)
+struct consumer *engine_consumer(const struct engine *engine)
 {
 	return engine->consumer;
+}
+
+struct park *engine_park(struct engine *engine)
+{
+	return engine->park;
+}
+
+struct brake_table *engine_brakes(struct engine *engine)
+{
+	return engine->brakes;
 }

@@ -15,6 +15,8 @@ struct consumer;
 struct engine;
 struct health;
 struct metrics;
+struct park;
+struct brake_table;
 struct pg_pool;
 struct relay;
 struct schedule;
@@ -27,6 +29,7 @@ struct engine_names {
 	const char *const *topics; /* full names of what is read */
 	size_t topic_count;
 	char owner[96];	      /* of claims: unique per process start */
+	int64_t replay_max;   /* records a rewind may hold without confirmation */
 	struct pg_conf pg;    /* role esteira_<service> */
 	struct pg_conf frame; /* role esteira_frame_<service> */
 	struct kafka_conf kafka;
@@ -63,6 +66,8 @@ void engine_close(struct engine *engine);
 struct relay *engine_relay(struct engine *engine);
 struct pg_pool *engine_pool(struct engine *engine);
 struct schedule *engine_schedule(struct engine *engine);
-const struct consumer *engine_consumer(const struct engine *engine); /* NULL: nothing is read */
+struct park *engine_park(struct engine *engine);
+struct brake_table *engine_brakes(struct engine *engine);
+struct consumer *engine_consumer(const struct engine *engine); /* NULL: nothing is read */
 
 #endif

@@ -6,152 +6,33 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "frame/trace.h"
+#include "frame/brake.h"
+#include "frame/failure.h"
+#include "frame/journal.h"
 #include "frame/transact.h"
+#include "frame/transact_batch.h"
+#include "frame/transact_end.h"
+#include "frame/transact_work.h"
+#include "frame/worker.h"
 
-enum {
-	ARENA_BYTES = 16 << 20,
-	PATIENCE_MS = 600000,
-	DELAY_FIRST_MS = 200,
-	DELAY_MAX_MS = 10000,
-};
+enum { ARENA_BYTES = 16 << 20, CLAIM_AGAIN_MS = 200, NAP_MS = 200 };
 
-struct worker {
-	const struct execute_conf *conf;
-	struct transact transact;
-	struct record *records[SCHEDULE_BATCH_MAX];
-	struct task tasks[SCHEDULE_BATCH_MAX];
-	int outage; /* consecutive failures of our own servers */
-	bool dead;
-};
+/* --- the ends of a record; each returns whether its lane may go on --- */
 
-/* --- telling --- */
+static const char *const fate_names[] = { "open", "done", "duplicate", "parked", "stale", "gone",
+	"held" };
 
-static void log_task(
-	const struct worker *worker, const struct task *task, const char *event, struct err e)
-{
-	char trace[TRACE_ID_TEXT_BYTES] = "", id[ID_TEXT_BYTES];
-	struct trace parsed;
-
-	if (trace_parse(str_of(task->event.traceparent), &parsed))
-		trace_format_id(parsed, trace);
-	id_format(task->entry.event_id, id);
-	LOG(e.kind == ERR_RETRY ? LOG_WARN : LOG_ERROR, event,
-		LOG_TEXT("group", worker->conf->group),
-		LOG_TEXT("topic", task->record->partition->topic),
-		LOG_INT("partition", task->record->partition->number),
-		LOG_INT("offset", task->record->offset), LOG_TEXT("type", task->event.type),
-		LOG_TEXT("event_id", id), LOG_TEXT("tenant", task->event.slug),
-		LOG_TEXT("trace_id", trace), LOG_ERR(e));
-}
-
-static void count(
-	const struct worker *worker, const struct task *task, const char *outcome, int64_t took_us)
-{
-	const struct route *route = task->record->route;
-
-	worker->conf->count(
-		worker->conf->arg, route == NULL ? "" : route->type->name, outcome, took_us);
-}
-
-/* --- what becomes of a record; each returns whether its lane may go on --- */
-
-static bool done(struct worker *worker, struct task *task, int64_t from_us)
-{
-	worker->outage = 0;
-	count(worker, task, task->entry.seen ? "duplicate" : "done", clock_mono_us() - from_us);
-	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
-	return true;
-}
-
-static bool later(struct worker *worker, struct task *task, int64_t delay_ms)
-{
-	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_LATER, delay_ms);
-	return false;
-}
-
-static int64_t backoff_ms(int failures)
-{
-	int64_t ms = DELAY_FIRST_MS;
-
-	while (--failures > 0 && ms < DELAY_MAX_MS)
-		ms *= 2;
-	return ms / 2 + clock_mono_us() % (ms / 2 + 1); /* jitter: nobody retries in step */
-}
-
-static bool is_outage(struct err e)
-{
-	return e.kind == ERR_RETRY && err_code_class(e.code) == ERR_CLASS_DEPENDENCY;
-}
-
-static bool patience_is_over(struct record *record)
-{
-	if (record->past.here_ms == 0)
-		record->past.here_ms = clock_mono_ms();
-	if (record->past.first_ms == 0)
-		record->past.first_ms = clock_wall_ms();
-	return clock_mono_ms() - record->past.here_ms > PATIENCE_MS;
-}
-
-static void die(struct worker *worker, struct err e)
-{
-	worker->dead = true;
-	worker->conf->fatal(worker->conf->arg, e);
-}
-
-/* A server of ours is away: it is no attempt, the record keeps its place. */
-static bool wait_out(struct worker *worker, struct task *task, struct err e)
-{
-	enum health_part part = health_part_of(e);
-
-	if (worker->outage++ == 0)
-		log_task(worker, task, "record.waiting", e);
-	if (part != HEALTH_PARTS)
-		health_report(worker->conf->health, part, e, -1);
-	return later(worker, task, backoff_ms(worker->outage));
-}
-
-static bool bury(struct worker *worker, struct task *task, struct err why)
-{
-	log_task(worker, task, "record.dead", why);
-	task->entry.seen = false;
-	struct err e = transact_bury(&worker->transact, task, why);
-	if (e.kind == ERR_OK) {
-		count(worker, task, "dead", -1);
-		schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
-		return true;
-	}
-	log_task(worker, task, "record.burial_failed", e);
-	if (e.kind == ERR_FATAL)
-		die(worker, e);
-	return later(worker, task, backoff_ms(++worker->outage));
-}
-
-/* The one place that decides about a failure. */
-static bool judge(struct worker *worker, struct task *task, struct err e)
+static bool close_task(struct worker *worker, struct task *task, int64_t from_us)
 {
 	struct record *record = task->record;
 
-	if (e.kind == ERR_FATAL) {
-		log_task(worker, task, "record.fatal", e);
-		die(worker, e);
-		return later(worker, task, DELAY_MAX_MS);
-	}
-	if (is_outage(e))
-		return wait_out(worker, task, e);
-	if (err_is(e, ERR_CODE_BAD_TRANSITION) && e.kind == ERR_RETRY) {
-		count(worker, task, "fenced", -1);
-		return later(worker, task, DELAY_MAX_MS); /* dropped with its partition */
-	}
-	record->past.attempts++;
-	if (e.kind == ERR_RETRY && !patience_is_over(record)) {
-		log_task(worker, task, "record.retry", e);
-		count(worker, task, "retry", -1);
-		return later(worker, task, backoff_ms(record->past.attempts));
-	}
-	if (e.kind == ERR_RETRY)
-		e = err_reject(ERR_CODE_ATTEMPTS_EXHAUSTED, e.msg);
-	return bury(worker, task, e);
+	worker->outages = 0;
+	if (task->fate == TASK_DONE && record->route != NULL)
+		brake_tell(worker->conf->brakes, record->route->type->name, task->event.tenant,
+			BRAKE_GOOD, clock_mono_ms());
+	worker_count(worker, task, fate_names[task->fate], clock_mono_us() - from_us);
+	schedule_finish(worker->conf->schedule, record, SCHEDULE_DONE, 0);
+	return true;
 }
 
 static void run_after(struct worker *worker, struct task *task)
@@ -159,12 +40,30 @@ static void run_after(struct worker *worker, struct task *task)
 	const struct route *route = task->record->route;
 	struct err e = err_ok();
 
+	if (task->fate != TASK_DONE || transact_batch_is_verify(task->record))
+		return;
 	if (route->after != NULL)
 		e = transact_step(task, route->after);
 	if (e.kind == ERR_OK && route->settle != NULL)
-		e = transact_settle(&worker->transact, task);
+		e = transact_work_step(&worker->transact, task, route->settle);
 	if (e.kind != ERR_OK)
-		log_task(worker, task, "record.after_failed", e);
+		worker_log(worker, task, "record.after_failed", e);
+}
+
+/* --- before a record runs --- */
+
+/* False: its brake is on, it has been parked (or is to be tried again). */
+static bool is_allowed(struct worker *worker, struct task *task, bool *ret_lane_goes_on)
+{
+	int64_t now_ms = clock_mono_ms(), wait_ms = 0;
+	const char *route = task->record->route->type->name;
+
+	brake_see(worker->conf->brakes, task->record->partition->topic,
+		task->record->partition->number, route, task->event.tenant, now_ms);
+	if (brake_allows(worker->conf->brakes, route, task->event.tenant, now_ms, &wait_ms))
+		return true;
+	*ret_lane_goes_on = failure_brake(worker, task, wait_ms, err_ok());
+	return false;
 }
 
 /* --- ROUTE_TXN --- */
@@ -173,16 +72,20 @@ static bool run_alone(struct worker *worker, struct record *record)
 {
 	int64_t from_us = clock_mono_us();
 	struct task *task = &worker->tasks[0];
+	bool goes_on;
 
 	arena_reset(worker->transact.arena);
 	struct err e = transact_read(&worker->transact, record, task);
+	if (e.kind == ERR_OK && !is_allowed(worker, task, &goes_on))
+		return goes_on;
 	if (e.kind == ERR_OK)
-		e = transact_handle(&worker->transact, task, 1);
+		e = transact_batch_is_verify(record)
+			    ? transact_batch_verify(&worker->transact, task)
+			    : transact_batch_handle(&worker->transact, task, 1);
 	if (e.kind != ERR_OK)
-		return judge(worker, task, e);
-	if (!task->entry.seen)
-		run_after(worker, task);
-	return done(worker, task, from_us);
+		return failure_judge(worker, task, e);
+	run_after(worker, task);
+	return close_task(worker, task, from_us);
 }
 
 /* One by one, so that a failure is that of its record; behind one that waits, its lane waits too.
@@ -197,45 +100,58 @@ static void run_apart(struct worker *worker, size_t records)
 
 		if (worker->dead || lane == stuck) {
 			worker->tasks[0] = (struct task){ .record = record };
-			later(worker, &worker->tasks[0], DELAY_MAX_MS);
-		} else if (!run_alone(worker, record)) {
+			failure_later(worker, &worker->tasks[0], VERDICT_WAIT_MAX_MS);
+		} else if (!(record->past.suspect ? failure_run_suspect(worker, record, run_alone)
+						  : run_alone(worker, record))) {
 			stuck = lane;
 		}
 	}
 }
 
-static void all_later(struct worker *worker, size_t records, struct err e)
+static struct err read_all(struct worker *worker, size_t records)
 {
-	worker->tasks[0].record = worker->records[0];
-	if (worker->outage++ == 0)
-		log_task(worker, &worker->tasks[0], "record.waiting", e);
+	int64_t now_ms = clock_mono_ms(), wait_ms;
+
 	for (size_t i = 0; i < records; i++) {
-		worker->tasks[0] = (struct task){ .record = worker->records[i] };
-		later(worker, &worker->tasks[0], backoff_ms(worker->outage));
+		struct record *record = worker->records[i];
+		struct task *task = &worker->tasks[i];
+		TRY(transact_read(&worker->transact, record, task));
+		brake_see(worker->conf->brakes, record->partition->topic, record->partition->number,
+			record->route->type->name, task->event.tenant, now_ms);
+		if (!brake_allows(worker->conf->brakes, record->route->type->name,
+			    task->event.tenant, now_ms, &wait_ms))
+			return err_retry(ERR_CODE_TRY_AGAIN, "a brake is on");
 	}
+	return err_ok();
 }
 
 /* In one transaction; false when they have to be looked at one by one. */
 static bool run_together(struct worker *worker, size_t records)
 {
 	int64_t from_us = clock_mono_us();
-	struct err e = err_ok();
 
+	bool suspects = false;
+
+	for (size_t i = 0; i < records; i++) {
+		suspects = suspects || worker->records[i]->past.suspect;
+		if (transact_batch_is_verify(worker->records[i]))
+			return false;
+	}
+	if (suspects && !failure_note_all(worker, records))
+		return false;
 	arena_reset(worker->transact.arena);
-	for (size_t i = 0; i < records && e.kind == ERR_OK; i++)
-		e = transact_read(&worker->transact, worker->records[i], &worker->tasks[i]);
+	struct err e = read_all(worker, records);
 	if (e.kind == ERR_OK)
-		e = transact_handle(&worker->transact, worker->tasks, records);
-	if (is_outage(e)) {
-		all_later(worker, records, e);
+		e = transact_batch_handle(&worker->transact, worker->tasks, records);
+	if (e.kind == ERR_RETRY && err_code_class(e.code) == ERR_CLASS_DEPENDENCY) {
+		failure_all_wait(worker, records, e);
 		return true;
 	}
 	if (e.kind != ERR_OK)
 		return false;
 	for (size_t i = 0; i < records; i++) {
-		if (!worker->tasks[i].entry.seen)
-			run_after(worker, &worker->tasks[i]);
-		done(worker, &worker->tasks[i], from_us);
+		run_after(worker, &worker->tasks[i]);
+		close_task(worker, &worker->tasks[i], from_us);
 	}
 	return true;
 }
@@ -252,22 +168,28 @@ static void nap(int64_t ms)
 /* The work is done and its claim is ours: an outage of Postgres must not repeat it. */
 static struct err spend(struct worker *worker, struct task *task, bool *ret_ours)
 {
-	for (int failures = 1;; failures++) {
-		struct err e = transact_spend(&worker->transact, task, ret_ours);
+	for (;;) {
+		struct err e = transact_work_spend(&worker->transact, task, ret_ours);
 		if (!err_is(e, ERR_CODE_POSTGRES_AWAY) ||
 			schedule_is_stopped(worker->conf->schedule))
 			return e;
-		nap(backoff_ms(failures));
+		nap(NAP_MS);
 	}
 }
 
 static struct err work(struct worker *worker, struct task *task, bool *ret_ours)
 {
 	const struct route *route = task->record->route;
+	struct err e = route->work == NULL ? err_ok() : transact_step(task, route->work);
 
-	if (route->work != NULL)
-		TRY(transact_step(task, route->work));
-	return spend(worker, task, ret_ours);
+	if (e.kind == ERR_OK)
+		return spend(worker, task, ret_ours);
+	if (route->failed != NULL) {
+		struct err noted = transact_work_step(&worker->transact, task, route->failed);
+		if (noted.kind != ERR_OK)
+			return noted;
+	}
+	return e;
 }
 
 static struct err claim_and_work(struct worker *worker, struct task *task, int64_t *ret_wait_ms)
@@ -275,8 +197,8 @@ static struct err claim_and_work(struct worker *worker, struct task *task, int64
 	const struct claim claim = transact_claim_of(&worker->transact, task);
 	bool ours = true;
 
-	TRY(transact_claim(&worker->transact, task, ret_wait_ms));
-	if (*ret_wait_ms > 0 || task->entry.seen)
+	TRY(transact_work_claim(&worker->transact, task, ret_wait_ms));
+	if (*ret_wait_ms > 0 || task->fate != TASK_OPEN)
 		return err_ok();
 	/* renewed only while it is worked on: a record that waits for its next try may move to
 	 * another process, which then must not wait for us */
@@ -284,7 +206,7 @@ static struct err claim_and_work(struct worker *worker, struct task *task, int64
 	struct err e = work(worker, task, &ours);
 	claim_set_remove(worker->conf->claims, &claim);
 	if (e.kind == ERR_OK && !ours)
-		*ret_wait_ms = DELAY_FIRST_MS; /* taken over: look again whether it is handled */
+		*ret_wait_ms = CLAIM_AGAIN_MS; /* taken over: look again whether it is handled */
 	return e;
 }
 
@@ -292,43 +214,85 @@ static bool run_work(struct worker *worker, struct record *record)
 {
 	int64_t from_us = clock_mono_us(), wait_ms = 0;
 	struct task *task = &worker->tasks[0];
+	bool goes_on;
 
 	arena_reset(worker->transact.arena);
 	struct err e = transact_read(&worker->transact, record, task);
+	if (e.kind == ERR_OK && !is_allowed(worker, task, &goes_on))
+		return goes_on;
 	if (e.kind == ERR_OK)
 		e = claim_and_work(worker, task, &wait_ms);
 	if (e.kind != ERR_OK)
-		return judge(worker, task, e);
+		return failure_judge(worker, task, e);
 	if (wait_ms > 0) {
-		count(worker, task, "claimed", -1);
-		return later(worker, task, wait_ms);
+		worker_count(worker, task, "claimed", -1);
+		return failure_later(worker, task, wait_ms);
 	}
-	if (!task->entry.seen)
-		run_after(worker, task);
-	return done(worker, task, from_us);
+	run_after(worker, task);
+	return close_task(worker, task, from_us);
+}
+
+/* --- overflow --- */
+
+/* Moves them to parked unhandled; what cannot even be named is handled like any other. */
+static void run_overflow(struct worker *worker, size_t records)
+{
+	struct park_entry *entries;
+	size_t count = 0;
+
+	arena_reset(worker->transact.arena);
+	entries = arena_alloc(worker->transact.arena, records * sizeof *entries);
+	for (size_t i = 0; entries != NULL && i < records; i++) {
+		struct task *task = &worker->tasks[count];
+		struct err e = transact_name(&worker->transact, worker->records[i], task);
+		if (e.kind != ERR_OK) {
+			failure_judge(worker, task, e);
+			continue;
+		}
+		entries[count++] = (struct park_entry){
+			.record = worker->records[i], .event = &task->event, .reason = PARK_OVERFLOW
+		};
+	}
+	for (size_t i = 0; i < count; i++) /* tasks have their place now */
+		entries[i].event = &worker->tasks[i].event;
+	struct err e = entries == NULL ? arena_overflow() : err_ok();
+	if (e.kind == ERR_OK && count > 0)
+		e = transact_end_park(&worker->transact, worker->tasks, entries, count);
+	for (size_t i = 0; i < count; i++) {
+		if (e.kind == ERR_OK)
+			close_task(worker, &worker->tasks[i], clock_mono_us());
+		else
+			failure_judge(worker, &worker->tasks[i], e);
+	}
+}
+
+/* --- life --- */
+
+static void run_records(struct worker *worker, size_t records)
+{
+	struct record *first = worker->records[0];
+	const struct route *route = first->route;
+
+	if (first->past.overflow)
+		run_overflow(worker, records);
+	else if (route != NULL && route->kind == ROUTE_WORK)
+		(void)(first->past.suspect ? failure_run_suspect(worker, first, run_work)
+					   : run_work(worker, first));
+	else if (records == 1 || !run_together(worker, records))
+		run_apart(worker, records);
 }
 
 void execute_run(const struct execute_conf *conf)
 {
-	struct worker *worker = calloc(1, sizeof *worker);
+	struct worker *worker = worker_new(conf, ARENA_BYTES);
 	size_t records;
 
-	if (worker != NULL) {
-		*worker = (struct worker){ .conf = conf,
-			.transact = { conf, arena_new(ARENA_BYTES) } };
-	}
-	if (worker == NULL || worker->transact.arena == NULL) {
-		free(worker);
-		conf->fatal(conf->arg, err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a worker"));
+	if (worker == NULL) {
+		conf->hooks.fatal(conf->hooks.arg,
+			err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a worker"));
 		return;
 	}
-	while (!worker->dead && (records = schedule_take(conf->schedule, worker->records)) > 0) {
-		const struct route *route = worker->records[0]->route;
-		if (route != NULL && route->kind == ROUTE_WORK)
-			run_work(worker, worker->records[0]);
-		else if (records == 1 || !run_together(worker, records))
-			run_apart(worker, records);
-	}
-	arena_free(worker->transact.arena);
-	free(worker);
+	while (!worker->dead && (records = schedule_take(conf->schedule, worker->records)) > 0)
+		run_records(worker, records);
+	worker_free(worker);
 }

@@ -1,7 +1,7 @@
 /*
  * The worker: takes records from the schedule and carries them through their route's steps inside
- * transactions, and decides what becomes of a failure. Everything true about one record - rows,
- * inbox, outbox - is one Postgres transaction.
+ * transactions, and does with a failure what frame/verdict says. Everything true about one record -
+ * rows, inbox, outbox, its place among the parked - is one Postgres transaction.
  */
 #ifndef ESTEIRA_FRAME_EXECUTE_H
 #define ESTEIRA_FRAME_EXECUTE_H
@@ -12,9 +12,20 @@
 #include "frame/route.h"
 #include "frame/schedule.h"
 
+struct brake_table;
 struct claim_set;
+struct park;
 struct pg_pool;
 struct relay;
+
+/* What the process wants to know of its workers; any worker's thread. */
+struct execute_hooks {
+	/* A record came to an end, or not: outcome "done", "duplicate", "retry", "dead", "fenced",
+	 * "claimed", "parked", "gone", "held", "stale". took_us < 0: not measured. */
+	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us);
+	void (*fatal)(void *arg, struct err e); /* the process has to end */
+	void *arg;
+};
 
 /* What the workers of a process share. All borrowed. */
 struct execute_conf {
@@ -27,12 +38,10 @@ struct execute_conf {
 	struct outbox_conf outbox;
 	struct relay *relay;
 	struct claim_set *claims; /* being worked on */
+	struct park *park;
+	struct brake_table *brakes;
 	struct health *health;
-	/* A record was finished: outcome "done", "duplicate", "retry", "dead", "fenced", "claimed".
-	 */
-	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us);
-	void (*fatal)(void *arg, struct err e); /* the process has to end */
-	void *arg;
+	struct execute_hooks hooks;
 };
 
 /* A worker thread's life: returns after schedule_stop or a fatal error. */

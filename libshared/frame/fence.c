@@ -10,9 +10,12 @@ static const struct pg_statement raise = { "fence_raise",
 	"ON CONFLICT (grp, topic, part) DO UPDATE SET fence = f.fence + 1 "
 	"RETURNING f.topic, f.part, f.fence" };
 static const struct pg_statement progress = { "fence_read_progress",
-	"SELECT p.topic, p.part, p.next_offset, p.cluster_id FROM progress AS p "
-	"JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON p.topic = u.t AND p.part = u.n "
-	"WHERE p.grp = $1" };
+	"WITH was AS (SELECT p.topic, p.part, p.next_offset, p.cluster_id, p.frontier, p.clean "
+	"FROM progress AS p JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON p.topic = u.t "
+	"AND p.part = u.n WHERE p.grp = $1), "
+	"now AS (UPDATE progress AS p SET clean = false FROM was WHERE p.grp = $1 AND "
+	"p.topic = was.topic AND p.part = was.part AND p.clean) "
+	"SELECT * FROM was" };
 static const struct pg_statement hold = {
 	"fence_hold",
 	"SELECT 1 FROM fence WHERE grp = $1 AND topic = $2 AND part = $3 AND fence = $4 FOR SHARE"
@@ -29,6 +32,10 @@ static const struct pg_statement write_progress = { "fence_write_progress",
 	"excluded.cluster_id THEN greatest(p.frontier, excluded.frontier) ELSE excluded.frontier "
 	"END, "
 	"clean = excluded.clean, updated_at = now()" };
+
+static const struct pg_statement cut = { "fence_cut",
+	"UPDATE progress SET next_offset = $4, frontier = $4 WHERE grp = $1 AND topic = $2 AND "
+	"part = $3" };
 
 static struct fence *find(struct fence *fences, size_t count, const char *topic, int64_t partition)
 {
@@ -78,6 +85,8 @@ static struct err raise_and_read(struct pg *pg, struct arena *arena, const struc
 		fence->has_progress = true;
 		fence->next_offset = pg_get_int(rows, r, 2);
 		fence->cluster = pg_get_text(rows, r, 3);
+		fence->frontier = pg_get_int(rows, r, 4);
+		fence->clean = pg_get_int(rows, r, 5) != 0;
 	}
 	return pg_commit(pg);
 }
@@ -129,5 +138,14 @@ struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
 	args[5] = pg_list(clusters);
 	args[6] = pg_list(cleans);
 	TRY(pg_push(pg, &write_progress, args, 7));
+	return pg_sync(pg);
+}
+
+struct err fence_cut(struct pg *pg, const char *group, const struct fence *fence)
+{
+	const struct pg_arg args[] = { pg_text(group), pg_text(fence->topic),
+		pg_int(fence->partition), pg_int(fence->next_offset) };
+
+	TRY(pg_push(pg, &cut, args, 4));
 	return pg_sync(pg);
 }

@@ -2,12 +2,34 @@
 
 #include "port/pg.h"
 
-static const struct pg_statement look = { "inbox_look",
-	"SELECT event_id, epoch FROM inbox WHERE grp = $1 AND event_id = ANY ($2::uuid[])" };
+static const struct pg_statement look = {
+	"inbox_look",
+	"SELECT event_id, epoch, outputs FROM inbox WHERE grp = $1 AND event_id = ANY ($2::uuid[])"
+};
 static const struct pg_statement insert = { "inbox_insert",
 	"INSERT INTO inbox (grp, event_id, epoch, tenant_id, outputs) "
 	"SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[])" };
+static const struct pg_statement update = { "inbox_update",
+	"UPDATE inbox SET outputs = $4 WHERE grp = $1 AND event_id = $2 AND epoch = $3" };
 static const struct pg_statement maintain = { "inbox_maintain", "SELECT inbox_maintain()" };
+
+static void note(struct inbox_entry *entry, int64_t epoch, struct str outputs)
+{
+	if (epoch == 0 && entry->epoch > 0)
+		entry->before = outputs;
+	if (epoch != entry->epoch)
+		return;
+	entry->known = true;
+	entry->seen = !entry->again;
+}
+
+static struct err update_outputs(struct pg *pg, const char *group, const struct inbox_entry *entry)
+{
+	const struct pg_arg args[] = { pg_text(group), pg_id(entry->event_id), pg_int(entry->epoch),
+		pg_bytes(entry->outputs) };
+
+	return pg_push(pg, &update, args, 4);
+}
 
 struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	struct inbox_entry *entries, size_t count)
@@ -23,9 +45,8 @@ struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	TRY(pg_query(pg, arena, &look, args, 2, &rows));
 	for (size_t r = 0; r < pg_count(rows); r++)
 		for (size_t i = 0; i < count; i++)
-			if (id_eq(entries[i].event_id, pg_get_id(rows, r, 0)) &&
-				entries[i].epoch == pg_get_int(rows, r, 1))
-				entries[i].seen = true;
+			if (id_eq(entries[i].event_id, pg_get_id(rows, r, 0)))
+				note(&entries[i], pg_get_int(rows, r, 1), pg_get_bytes(rows, r, 2));
 	return err_ok();
 }
 
@@ -43,6 +64,10 @@ struct err inbox_add(struct pg *pg, struct arena *arena, const char *group,
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i].seen)
 			continue;
+		if (entries[i].known) {
+			TRY(update_outputs(pg, group, &entries[i]));
+			continue;
+		}
 		TRY(pg_array_add(columns[0], pg_id(entries[i].event_id)));
 		TRY(pg_array_add(columns[1], pg_int(entries[i].epoch)));
 		TRY(pg_array_add(columns[2], pg_id(entries[i].tenant.id)));
@@ -53,7 +78,7 @@ struct err inbox_add(struct pg *pg, struct arena *arena, const char *group,
 		return err_ok();
 	const struct pg_arg args[] = { pg_text(group), pg_list(columns[0]), pg_list(columns[1]),
 		pg_list(columns[2]), pg_list(columns[3]) };
-	return pg_push(pg, &insert, args, 5);
+	return pg_push_sound(pg, &insert, args, 5);
 }
 
 struct err inbox_maintain(struct pg *pg)

@@ -17,14 +17,19 @@ struct inbox_entry {
 	struct tenant tenant;
 	int64_t epoch;
 	struct str outputs; /* 8 bytes per event emitted */
-	bool seen;	    /* set by inbox_look */
+	struct str before;  /* set by inbox_look in a replay: the outputs of epoch 0; ptr NULL =
+			       unknown */
+	bool again; /* a redrive: its row is there and says dead; it is handled all the same */
+	bool seen;  /* set by inbox_look: handled before (and not again) */
+	bool known; /* set by inbox_look: a row of this epoch is there */
 };
 
 /* Marks the entries that are in the inbox already. Runs the query (and all that is queued). */
 struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	struct inbox_entry *entries, size_t count) ERR_MUST_USE;
 
-/* Queues one INSERT of the entries that are not seen. */
+/* Queues one INSERT of the entries that are not seen; what is handled again gets its new outputs.
+ */
 struct err inbox_add(struct pg *pg, struct arena *arena, const char *group,
 	const struct inbox_entry *entries, size_t count) ERR_MUST_USE;
 

@@ -1,5 +1,6 @@
 #include "frame/outbox.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@ enum { EVENTS_MAX = 2000, HASH_BYTES = 8 };
 struct row {
 	struct outbox_copy record;
 	const char *ordering_key;
+	bool is_event; /* ours; else a copy */
 	struct row *next;
 };
 
@@ -125,6 +127,7 @@ struct err outbox_emit(struct outbox *outbox, const struct outbox_event *event)
 	struct row **mine = outbox->end;
 	TRY(outbox_copy(outbox, &record));
 	(*mine)->ordering_key = arena_strdup(outbox->arena, str_of(envelope.ordering_key));
+	(*mine)->is_event = true;
 	return (*mine)->ordering_key == NULL ? arena_overflow() : err_ok();
 }
 
@@ -158,7 +161,7 @@ struct err outbox_flush(struct outbox *outbox, struct pg *pg)
 	}
 	for (const struct row *row = outbox->first; row != NULL; row = row->next)
 		TRY(add_row(columns, row));
-	return pg_push(pg, &insert, args, COLUMNS);
+	return pg_push_sound(pg, &insert, args, COLUMNS);
 }
 
 size_t outbox_count(const struct outbox *outbox)
@@ -183,5 +186,77 @@ struct err outbox_hashes(
 		len += HASH_BYTES;
 	}
 	*ret_hashes = (struct str){ hashes, len };
+	return err_ok();
+}
+
+/* --- replays --- */
+
+static bool is_same(const struct row *row, size_t index, struct str old)
+{
+	uint8_t hash[DIGEST_BYTES];
+
+	if (old.ptr == NULL || old.len < (index + 1) * HASH_BYTES)
+		return false;
+	digest_sha256(row->record.payload, hash);
+	return memcmp(old.ptr + index * HASH_BYTES, hash, HASH_BYTES) == 0;
+}
+
+static struct id id_in_epoch(const char *id, int64_t epoch)
+{
+	char number[24];
+
+	snprintf(number, sizeof number, "%lld", (long long)epoch);
+	const struct str parts[] = { str_of(id), str_of(number) };
+	return outbox_id(parts, 2);
+}
+
+/* The headers were packed when the event was collected, with the id it has no longer. */
+static struct err supersede(struct outbox *outbox, struct outbox_copy *record, int64_t epoch)
+{
+	struct headers headers;
+	struct buf packed = BUF(ENVELOPE_BYTES_MAX);
+	char *was = arena_alloc(outbox->arena, ID_TEXT_BYTES);
+	char *is = arena_alloc(outbox->arena, ID_TEXT_BYTES);
+
+	if (was == NULL || is == NULL)
+		return arena_overflow();
+	id_format(record->id, was);
+	record->id = id_in_epoch(was, epoch);
+	id_format(record->id, is);
+	TRY(envelope_unpack(record->headers, outbox->arena, &headers));
+	for (size_t i = 0; i < headers.count; i++)
+		if (strcmp(headers.items[i].name, "ce_id") == 0)
+			headers.items[i].value = str_of(is);
+	if (!envelope_add(&headers, "ce_supersedes", str_of(was)))
+		return err_fatal(ERR_CODE_INTERNAL, "an event of ours has too many headers");
+	envelope_pack(&headers, &packed);
+	return settle(&packed, outbox->arena, &record->headers);
+}
+
+struct err outbox_reconcile(struct outbox *outbox, size_t from, struct str old, int64_t epoch,
+	struct outbox_reconciled *ret_reconciled)
+{
+	struct outbox_reconciled found = { 0, 0 };
+	struct row **at = &outbox->first;
+	size_t index = 0;
+
+	for (; index < from && *at != NULL; index++)
+		at = &(*at)->next;
+	for (index = 0; *at != NULL; index++) {
+		struct row *row = *at;
+		if (row->is_event && is_same(row, index, old)) {
+			found.same++;
+			outbox->count--;
+			*at = row->next;
+			continue;
+		}
+		if (row->is_event) {
+			TRY(supersede(outbox, &row->record, epoch));
+			found.different++;
+		}
+		at = &row->next;
+	}
+	outbox->end = at;
+	*ret_reconciled = found;
 	return err_ok();
 }

@@ -65,4 +65,17 @@ size_t outbox_count(const struct outbox *outbox);
 struct err outbox_hashes(const struct outbox *outbox, size_t from, struct arena *arena,
 	struct str *ret_hashes) ERR_MUST_USE;
 
+/*
+ * In a replay: of the events collected since `from`, drops those whose hash is the one of the same
+ * place in `old` (8 bytes per output of epoch 0, as outbox_hashes made them) and gives the others a
+ * new id (UUIDv5 of the id they had and the epoch) with ce_supersedes = the id they had. old.ptr
+ * NULL: nothing is known of epoch 0, all are different. Copies (dead letters) stay as they are and
+ * are not counted. Take outbox_hashes of the records before. Failures: the arena is full.
+ */
+struct outbox_reconciled {
+	int64_t same, different;
+};
+struct err outbox_reconcile(struct outbox *outbox, size_t from, struct str old, int64_t epoch,
+	struct outbox_reconciled *ret_reconciled) ERR_MUST_USE;
+
 #endif

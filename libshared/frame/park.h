@@ -97,7 +97,16 @@ enum { PARK_LOAD_MAX = 500, PARK_KEY_MAX = 100 };
 struct err park_load(struct park *park, struct pg *pg, struct arena *arena, const char *topic,
 	int32_t partition, struct park_row **ret_rows, size_t *ret_count) ERR_MUST_USE;
 
-/* Rows of the group's partitions in this process, as of the last look; for metrics and /readyz. */
+/* Marks those of the partitions that have a row, whoever put it there (estctl and the API add
+ * redrives). One read. */
+struct err park_discover(struct park *park, struct pg *pg, struct arena *arena,
+	const char *const *topics, const int32_t *partitions, size_t count) ERR_MUST_USE;
+
+enum { PARK_COUNT_MAX = 10000 };
+
+/* Rows of the group's partitions in this process, as of the last look; for metrics and /readyz.
+ * due: with a time of their own, come or not; held: waiting for a person. Of a partition with more
+ * than PARK_COUNT_MAX rows no more are counted. */
 struct park_view {
 	int64_t due, blocked, overflow, held;
 };

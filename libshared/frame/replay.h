@@ -61,15 +61,26 @@ struct replay_move {
 	bool hold; /* more than the limit, or a skip */
 };
 
-/* Opens (or finds, when a crash came between) the row of a move; when it is not held, also sets the
- * progress row's next offset to `from`, in the same transaction, keeping its frontier. ret_replay
- * says what is in the row now: an operator may have confirmed or refused it meanwhile. One
- * transaction of its own. Emits the audit entry (action REPLAY_OPENED or REPLAY_HELD) through
- * outbox. */
+/*
+ * Opens (or finds, when a crash came between) the row of a move; when it is not held, also sets the
+ * progress row's next offset in the same transaction, keeping its frontier: to `from` of a rewind,
+ * to `to` of a skip, which is DONE by that. ret_replay says what is in the row now, in arena memory
+ * and with the topic of move; an operator may have confirmed or refused it meanwhile:
+ *   HELD     nothing was changed: wait, and ask again
+ *   OPEN     a rewind: read from `from`
+ *   DONE     a skip: read from `to`
+ *   REFUSED  stay at the progress row's offset and commit it
+ * Other moves of the partition that are still held are refused (there is one position only), and an
+ * open rewind to the same offset that had begun is aborted: the move came again. One transaction of
+ * its own. Emits the audit entry (action replay.opened, replay.held, replay.skipped) through
+ * outbox.
+ */
 struct err replay_open(struct pg *pg, struct arena *arena, const struct replay_move *move,
 	const struct outbox_conf *outbox, struct replay *ret_replay) ERR_MUST_USE;
 
-/* What became of records of one replay, added up in the transaction that handled them. */
+/* What became of records of one replay, added up in the transaction that handled them. Queues one
+ * UPDATE, which locks the replay's row: as late as possible, and of several replays in the order of
+ * their ids. */
 struct replay_counts {
 	int64_t done, same, different, gone, failed, held;
 };
@@ -80,7 +91,7 @@ struct err replay_count(struct pg *pg, int64_t id, const struct replay_counts *c
 struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
 	const struct outbox_conf *outbox) ERR_MUST_USE;
 
-/* Where a side replay goes on after a crash. */
+/* Where a side replay goes on after a crash; never back. A transaction of its own. */
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next) ERR_MUST_USE;
 
 const char *replay_kind_name(enum replay_kind kind);

@@ -31,6 +31,8 @@ const struct conf_item service_conf_items[] = {
 		"Name of this process in logs and claims; default host name and pid." },
 	{ "ESTEIRA_DRAIN_MS", CONF_INT, AT(drain_ms), "55000", 0, 600000, NULL,
 		"How long SIGTERM waits for work in hand, milliseconds." },
+	{ "ESTEIRA_REPLAY_MAX_RECORDS", CONF_INT, AT(replay_max), "100000", 0, INT32_MAX, NULL,
+		"A rewind of more records in a partition waits for estctl replay confirm." },
 	{ "ESTEIRA_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",
 		"The least level that is written." },
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
@@ -84,6 +86,7 @@ struct err service_conf_names(const struct service *service, const struct servic
 			.session_ms = (int)conf->kafka_session_ms,
 			.max_poll_ms = MAX_POLL_MS },
 	};
+	ret_names->replay_max = conf->replay_max;
 	ret_names->outbox = (struct outbox_conf){ &ret_names->space, service->name };
 	id_format(id_v7(), start);
 	snprintf(ret_names->owner, sizeof ret_names->owner, "%.50s:%s", conf->instance, start);

@@ -6,20 +6,8 @@
 #include "frame/deadletter.h"
 #include "frame/fence.h"
 #include "frame/relay.h"
+#include "frame/replay.h"
 #include "port/pg.h"
-
-/* What one transaction is about. */
-struct call {
-	struct err (*run)(const struct transact *t, struct pg *pg, struct call *call);
-	struct task *tasks;
-	size_t count;
-	struct err why;	 /* bury */
-	int64_t wait_ms; /* claim */
-	bool ours;	 /* spend */
-};
-
-static const struct pg_statement set_tenant = { "transact_set_tenant",
-	"SELECT set_config('app.current_tenant', $1, true)" };
 
 /* --- reading --- */
 
@@ -47,35 +35,48 @@ static void name_by_place(struct task *task)
 	task->entry.event_id = outbox_id(parts, 2);
 }
 
+struct err transact_name(const struct transact *t, struct record *record, struct task *ret_task)
+{
+	struct task *task = ret_task;
+	struct id none = { { 0 } };
+
+	*task = (struct task){ .record = record };
+	task->entry.epoch = record->past.epoch;
+	task->entry.again = !id_eq(record->past.dead_id, none);
+	struct err e = read_event(t, task);
+	if (e.kind != ERR_OK)
+		name_by_place(task);
+	return e;
+}
+
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
 {
 	struct task *task = ret_task;
 
-	*task = (struct task){ .record = record };
-	struct err e = read_event(t, task);
-	if (e.kind != ERR_OK) {
-		name_by_place(task);
-		return e;
-	}
+	TRY(transact_name(t, record, task));
 	if (record->route == NULL)
 		return record->why;
 	task->payload = arena_alloc(t->arena, record->route->type->size);
 	if (task->payload == NULL)
 		return arena_overflow();
-	task->scope =
-		(struct scope){ .arena = t->arena, .state = t->conf->state, .event = &task->event };
+	task->scope = (struct scope){ .arena = t->arena,
+		.state = t->conf->state,
+		.event = &task->event,
+		.epoch = record->past.epoch };
 	return codec_read(record->route->type, record->value, t->arena, task->payload);
 }
 
 /* --- pieces --- */
 
-/* Runs the call on a connection of the pool; what a failure left open is rolled back. */
-static struct err run(const struct transact *t, struct call *call)
+struct err transact_run(const struct transact *t, struct transact_call *call)
 {
 	struct pg *pg = pg_pool_take(t->conf->pool);
 	int64_t from_us = clock_mono_us();
-	struct err e = call->run(t, pg, call);
+	struct err e = arena_overflow();
 
+	call->outbox = outbox_new(t->arena, &t->conf->outbox);
+	if (call->outbox != NULL)
+		e = call->run(t, pg, call);
 	if (e.kind != ERR_OK)
 		pg_rollback(pg);
 	pg_pool_give(t->conf->pool, pg);
@@ -86,7 +87,7 @@ static struct err run(const struct transact *t, struct call *call)
 	return e;
 }
 
-static struct err begin_fenced(const struct transact *t, struct pg *pg, const struct task *task)
+struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const struct task *task)
 {
 	const struct partition *partition = task->record->partition;
 	const struct fence fence = { .topic = partition->topic,
@@ -100,14 +101,36 @@ static struct err begin_fenced(const struct transact *t, struct pg *pg, const st
 		    : err_retry(ERR_CODE_BAD_TRANSITION, "the partition has another owner");
 }
 
-static struct err run_step(
-	struct task *task, struct pg *pg, struct outbox *outbox, route_step *step)
+struct err transact_judge(const struct transact *t, struct pg *pg, const struct transact_call *call,
+	struct park_entry **ret_entries, size_t *ret_count)
 {
-	char tenant[ID_TEXT_BYTES];
+	struct park_entry *entries = arena_alloc(t->arena, (call->count + 1) * sizeof *entries);
+	size_t behind = 0;
 
-	id_format(task->event.tenant.id, tenant);
-	const struct pg_arg arg = pg_text(tenant);
-	TRY(pg_push(pg, &set_tenant, &arg, 1));
+	if (entries == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < call->count; i++)
+		entries[i] = (struct park_entry){ .record = call->tasks[i].record,
+			.event = &call->tasks[i].event,
+			.reason = PARK_BLOCKED };
+	TRY(park_judge(t->conf->park, pg, t->arena, entries, call->count));
+	for (size_t i = 0; i < call->count; i++) {
+		call->tasks[i].fate = entries[i].verdict == PARK_BEHIND	 ? TASK_PARKED
+				      : entries[i].verdict == PARK_STALE ? TASK_STALE
+									 : TASK_OPEN;
+		if (entries[i].verdict == PARK_BEHIND)
+			entries[behind++] = entries[i];
+	}
+	*ret_entries = entries;
+	*ret_count = behind;
+	return err_ok();
+}
+
+struct err transact_step_in(const struct transact *t, struct pg *pg, struct outbox *outbox,
+	struct task *task, route_step *step)
+{
+	(void)t;
+	TRY(pg_set_tenant(pg, task->event.tenant));
 	outbox_set_origin(outbox, task->event.traceparent, task->event.slug);
 	task->scope.pg = pg;
 	task->scope.outbox = outbox;
@@ -131,185 +154,66 @@ struct claim transact_claim_of(const struct transact *t, const struct task *task
 		.owner = t->conf->owner };
 }
 
-static struct err look_for(const struct transact *t, struct pg *pg, struct task *task)
+struct err transact_close(const struct transact *t, struct pg *pg, struct outbox *outbox,
+	struct task *task, size_t from)
 {
-	return inbox_look(pg, t->arena, t->conf->group, &task->entry, 1);
+	const struct record_past *past = &task->record->past;
+
+	if (past->epoch > 0)
+		TRY(outbox_reconcile(
+			outbox, from, task->entry.before, past->epoch, &task->outputs));
+	TRY(outbox_hashes(outbox, from, t->arena, &task->entry.outputs));
+	if (task->entry.again)
+		TRY(deadletter_redriven(pg, past->dead_id));
+	task->fate = task->scope.gone && past->epoch > 0 ? TASK_GONE : TASK_DONE;
+	return err_ok();
 }
 
-static struct err finish(const struct transact *t, struct pg *pg, struct outbox *outbox,
-	const struct inbox_entry *entries, size_t count)
+/* --- the end of a transaction --- */
+
+static void add_up(const struct task *task, struct replay_counts *counts)
 {
-	TRY(inbox_add(pg, t->arena, t->conf->group, entries, count));
-	TRY(outbox_flush(outbox, pg));
-	return pg_commit(pg);
+	bool same = task->outputs.different == 0;
+
+	counts->done += task->fate == TASK_DONE;
+	counts->same += task->fate == TASK_DONE && same;
+	counts->different += task->fate == TASK_DONE && !same;
+	counts->gone += task->fate == TASK_GONE;
+	counts->held += task->fate == TASK_HELD;
 }
 
-static struct err new_outbox(const struct transact *t, struct outbox **ret_outbox)
+/* Records of a batch are mostly of one replay; each gets one statement. */
+static struct err count_replays(struct pg *pg, const struct transact_call *call)
 {
-	*ret_outbox = outbox_new(t->arena, &t->conf->outbox);
-	return *ret_outbox == NULL ? arena_overflow() : err_ok();
+	for (size_t i = 0; i < call->count; i++) {
+		int64_t epoch = call->tasks[i].entry.epoch;
+		struct replay_counts counts = { 0 };
+		bool first = epoch > 0;
+		for (size_t k = 0; k < i && first; k++)
+			first = call->tasks[k].entry.epoch != epoch;
+		if (!first)
+			continue;
+		for (size_t k = i; k < call->count; k++)
+			if (call->tasks[k].entry.epoch == epoch)
+				add_up(&call->tasks[k], &counts);
+		if (counts.done + counts.gone + counts.held > 0)
+			TRY(replay_count(pg, epoch, &counts));
+	}
+	return err_ok();
 }
 
-/* --- ROUTE_TXN --- */
-
-/* The entries of the batch against the inbox and against each other. */
-static struct err find_seen(const struct transact *t, struct pg *pg, const struct call *call,
-	struct inbox_entry **ret_entries)
+struct err transact_finish(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
 	struct inbox_entry *entries = arena_alloc(t->arena, call->count * sizeof *entries);
+	size_t count = 0;
 
 	if (entries == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < call->count; i++)
-		entries[i] = call->tasks[i].entry;
-	TRY(inbox_look(pg, t->arena, t->conf->group, entries, call->count));
-	for (size_t i = 1; i < call->count; i++)
-		for (size_t k = 0; k < i && !entries[i].seen; k++)
-			entries[i].seen = id_eq(entries[i].event_id, entries[k].event_id) &&
-					  entries[i].epoch == entries[k].epoch;
-	*ret_entries = entries;
-	return err_ok();
-}
-
-static struct err handle_one(const struct transact *t, struct pg *pg, struct outbox *outbox,
-	struct task *task, struct inbox_entry *entry)
-{
-	size_t before = outbox_count(outbox);
-
-	task->entry.seen = entry->seen;
-	if (entry->seen)
-		return err_ok();
-	TRY(run_step(task, pg, outbox, task->record->route->handle));
-	return outbox_hashes(outbox, before, t->arena, &entry->outputs);
-}
-
-static struct err run_handle(const struct transact *t, struct pg *pg, struct call *call)
-{
-	struct outbox *outbox;
-	struct inbox_entry *entries = NULL;
-
-	TRY(new_outbox(t, &outbox));
-	TRY(begin_fenced(t, pg, call->tasks));
-	TRY(find_seen(t, pg, call, &entries));
-	for (size_t i = 0; i < call->count; i++)
-		TRY(handle_one(t, pg, outbox, &call->tasks[i], &entries[i]));
-	return finish(t, pg, outbox, entries, call->count);
-}
-
-struct err transact_handle(const struct transact *t, struct task *tasks, size_t count)
-{
-	struct call call = { .run = run_handle, .tasks = tasks, .count = count };
-
-	return run(t, &call);
-}
-
-/* --- dead letters --- */
-
-static struct err run_bury(const struct transact *t, struct pg *pg, struct call *call)
-{
-	struct task *task = call->tasks;
-	const struct deadletter letter = {
-		.record = task->record,
-		.event = task->event.type == NULL ? NULL : &task->event,
-		.group = t->conf->group,
-		.version = t->conf->version,
-		.why = call->why,
-	};
-	const struct claim claim = transact_claim_of(t, task);
-	struct outbox *outbox;
-
-	TRY(new_outbox(t, &outbox));
-	TRY(begin_fenced(t, pg, task));
-	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
-	TRY(look_for(t, pg, task));
-	if (task->entry.seen)
-		return pg_commit(pg);
-	TRY(deadletter_write(pg, t->arena, &letter, outbox));
-	return finish(t, pg, outbox, &task->entry, 1);
-}
-
-struct err transact_bury(const struct transact *t, struct task *task, struct err why)
-{
-	struct call call = { .run = run_bury, .tasks = task, .count = 1, .why = why };
-
-	return run(t, &call);
-}
-
-/* --- ROUTE_WORK --- */
-
-/* The claim comes before the look into the inbox: whoever spends a claim writes the inbox row in
- * the same transaction, so a claim that can be taken means that the look sees the row. */
-static struct err run_claim(const struct transact *t, struct pg *pg, struct call *call)
-{
-	struct task *task = call->tasks;
-	const struct claim claim = transact_claim_of(t, task);
-	struct outbox *outbox;
-
-	TRY(new_outbox(t, &outbox));
-	TRY(begin_fenced(t, pg, task));
-	TRY(claim_take(pg, t->arena, &claim, &call->wait_ms));
-	TRY(look_for(t, pg, task));
-	if (call->wait_ms > 0 || task->entry.seen) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	if (task->record->route->claimed != NULL)
-		TRY(run_step(task, pg, outbox, task->record->route->claimed));
-	TRY(outbox_flush(outbox, pg));
+		if (call->tasks[i].fate == TASK_DONE || call->tasks[i].fate == TASK_GONE)
+			entries[count++] = call->tasks[i].entry;
+	TRY(count_replays(pg, call));
+	TRY(inbox_add(pg, t->arena, t->conf->group, entries, count));
+	TRY(outbox_flush(call->outbox, pg));
 	return pg_commit(pg);
-}
-
-struct err transact_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
-{
-	struct call call = { .run = run_claim, .tasks = task, .count = 1 };
-
-	TRY(run(t, &call));
-	*ret_wait_ms = call.wait_ms;
-	return err_ok();
-}
-
-static struct err run_spend(const struct transact *t, struct pg *pg, struct call *call)
-{
-	struct task *task = call->tasks;
-	const struct claim claim = transact_claim_of(t, task);
-	struct outbox *outbox;
-
-	TRY(new_outbox(t, &outbox));
-	TRY(pg_begin(pg));
-	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
-	TRY(look_for(t, pg, task));
-	if (!call->ours || task->entry.seen) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	TRY(run_step(task, pg, outbox, task->record->route->handle));
-	TRY(outbox_hashes(outbox, 0, t->arena, &task->entry.outputs));
-	return finish(t, pg, outbox, &task->entry, 1);
-}
-
-struct err transact_spend(const struct transact *t, struct task *task, bool *ret_ours)
-{
-	struct call call = { .run = run_spend, .tasks = task, .count = 1 };
-
-	TRY(run(t, &call));
-	*ret_ours = call.ours;
-	return err_ok();
-}
-
-static struct err run_settle(const struct transact *t, struct pg *pg, struct call *call)
-{
-	struct outbox *outbox;
-
-	TRY(new_outbox(t, &outbox));
-	TRY(pg_begin(pg));
-	TRY(run_step(call->tasks, pg, outbox, call->tasks->record->route->settle));
-	TRY(outbox_flush(outbox, pg));
-	return pg_commit(pg);
-}
-
-struct err transact_settle(const struct transact *t, struct task *task)
-{
-	struct call call = { .run = run_settle, .tasks = task, .count = 1 };
-
-	return run(t, &call);
 }

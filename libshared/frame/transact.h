@@ -1,7 +1,8 @@
 /*
  * The transactions of a record: what must be true together is committed together. Policy (what
- * becomes of a failure, in which order records run) is execute.c's; here every function runs one
- * transaction from BEGIN to COMMIT, or leaves nothing behind.
+ * becomes of a failure, in which order records run) is execute.c's; the functions of
+ * transact_batch, transact_work and transact_end run one transaction from BEGIN to COMMIT, or leave
+ * nothing behind. Here is what they share.
  */
 #ifndef ESTEIRA_FRAME_TRANSACT_H
 #define ESTEIRA_FRAME_TRANSACT_H
@@ -10,6 +11,18 @@
 #include "frame/claim.h"
 #include "frame/execute.h"
 #include "frame/inbox.h"
+#include "frame/park.h"
+
+/* What a transaction did with a record; everything but TASK_OPEN is final for the schedule. */
+enum task_fate {
+	TASK_OPEN,	/* nothing yet: go on with the next step */
+	TASK_DONE,	/* handled */
+	TASK_DUPLICATE, /* the inbox knows it */
+	TASK_PARKED,	/* it waits in Postgres */
+	TASK_STALE,	/* a loaded row that is not to be run now: forget the copy */
+	TASK_GONE,	/* a replay of what was deleted by design: counted */
+	TASK_HELD,	/* a side replay of what is parked, claimed or dead: counted */
+};
 
 /* One record on its way through the steps of its route. Lives in the worker's arena. */
 struct task {
@@ -17,7 +30,9 @@ struct task {
 	struct event event; /* type NULL when the record is no event */
 	void *payload;
 	struct scope scope;
-	struct inbox_entry entry; /* entry.seen: somebody handled it before */
+	struct inbox_entry entry;
+	enum task_fate fate;
+	struct outbox_reconciled outputs; /* of a replay */
 };
 
 struct transact {
@@ -25,37 +40,57 @@ struct transact {
 	struct arena *arena;
 };
 
+/* What one transaction is about. */
+struct transact_call {
+	struct err (*run)(const struct transact *t, struct pg *pg, struct transact_call *call);
+	struct task *tasks;
+	size_t count;
+	struct outbox *outbox;		/* new for each call */
+	const struct park_entry *order; /* how to park; of the tasks' number */
+	struct err why;			/* bury */
+	int64_t wait_ms;		/* claim */
+	bool ours;			/* spend */
+};
+
 /*
  * Failures of all: those of port/pg and of the step that ran. ERR_RETRY bad-transition: the
  * partition has another owner, the record is his. Worker thread; takes a connection from the pool
  * and gives it back.
  */
+struct err transact_run(const struct transact *t, struct transact_call *call) ERR_MUST_USE;
 
-/* Decodes the record. ERR_REJECT: to be buried with this reason; the entry is named all the same.
- */
+/* The envelope alone: enough to park. ERR_REJECT: to be buried; the entry is named all the same. */
+struct err transact_name(const struct transact *t, struct record *record, struct task *ret_task)
+	ERR_MUST_USE;
+
+/* The envelope and the payload. ERR_REJECT: to be buried with this reason. */
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
 	ERR_MUST_USE;
 
-/* handle() of up to SCHEDULE_BATCH_MAX records of one partition in one transaction. */
-struct err transact_handle(const struct transact *t, struct task *tasks, size_t count) ERR_MUST_USE;
-
-/* Dead letter. */
-struct err transact_bury(const struct transact *t, struct task *task, struct err why) ERR_MUST_USE;
-
-/* Takes the claim and runs claimed(). *ret_wait_ms > 0: somebody else works on it for so long. */
-struct err transact_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
+/* BEGIN and the fence of the tasks' partition. */
+struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const struct task *task)
 	ERR_MUST_USE;
 
-/* The claim of a record, as the functions here take and spend it. */
-struct claim transact_claim_of(const struct transact *t, const struct task *task);
+/* What the parked rows say: tasks that are to be parked behind others, or are stale, get their
+ * fate; what is to be parked is in *ret_entries (reason blocked), *ret_count of them. */
+struct err transact_judge(const struct transact *t, struct pg *pg, const struct transact_call *call,
+	struct park_entry **ret_entries, size_t *ret_count) ERR_MUST_USE;
 
-/* handle() of a record whose work is done, if the claim is still ours; else *ret_ours is false. */
-struct err transact_spend(const struct transact *t, struct task *task, bool *ret_ours) ERR_MUST_USE;
-
-/* settle(). */
-struct err transact_settle(const struct transact *t, struct task *task) ERR_MUST_USE;
-
-/* Runs a step without a transaction. */
+/* Runs a step with the tenant set; without a transaction. */
+struct err transact_step_in(const struct transact *t, struct pg *pg, struct outbox *outbox,
+	struct task *task, route_step *step) ERR_MUST_USE;
 struct err transact_step(struct task *task, route_step *step) ERR_MUST_USE;
+
+/* What a handled record leaves beside its rows: output hashes compared or noted, its dead letter
+ * redriven. `from`: outputs before it. Its parked row is the caller's to remove. */
+struct err transact_close(const struct transact *t, struct pg *pg, struct outbox *outbox,
+	struct task *task, size_t from) ERR_MUST_USE;
+
+/* Adds up the fates of replayed tasks, and writes inbox and outbox; COMMIT. */
+struct err transact_finish(const struct transact *t, struct pg *pg, struct transact_call *call)
+	ERR_MUST_USE;
+
+/* The claim of a record, as taken and spent. */
+struct claim transact_claim_of(const struct transact *t, const struct task *task);
 
 #endif

@@ -16,11 +16,13 @@ ALTER TABLE parked ADD CONSTRAINT parked_reason_check
 ALTER TABLE parked ALTER COLUMN ordering_key SET NOT NULL;
 ALTER TABLE parked ADD COLUMN dead_letter_id uuid;
 DROP INDEX parked_due_idx;
--- a record is parked once, however often its parking is tried
-CREATE UNIQUE INDEX parked_record_idx ON parked (grp, topic, part, off, epoch);
-CREATE INDEX parked_key_idx ON parked (grp, topic, part, tenant_id, ordering_key, off, id);
+-- a record is parked once, however often its parking is tried; epoch and off lead, so that no question
+-- about a partition or the order of a key is answered from here, cheap as it may look to the planner
+CREATE UNIQUE INDEX parked_record_idx ON parked (epoch, off, part, topic, grp);
+CREATE INDEX parked_key_idx ON parked (grp, topic, part, tenant_id, ordering_key, off, id)
+	INCLUDE (reason);
 CREATE INDEX parked_due_idx ON parked (grp, topic, part, due_at)
-	WHERE reason IN ('retry', 'breaker', 'redrive', 'suspended');
+	WHERE reason NOT IN ('blocked', 'overflow');
 
 ALTER TABLE dead_letter ADD COLUMN redrives int NOT NULL DEFAULT 0 CHECK (redrives >= 0);
 ALTER TABLE dead_letter ADD COLUMN blocks boolean NOT NULL DEFAULT false;

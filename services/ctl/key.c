@@ -37,11 +37,6 @@ void key_wipe(struct key_made *key)
 
 /* --- scopes --- */
 
-const char *key_scope(size_t index)
-{
-	return scopes[index];
-}
-
 static size_t find_scope(struct str name)
 {
 	size_t i = 0;

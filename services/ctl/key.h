@@ -28,11 +28,8 @@ void key_make(const struct seal_random *random, struct key_made *ret_key);
 /* Wipes it; usable with SCOPED. */
 void key_wipe(struct key_made *key);
 
-/* The comma-separated scopes as flags in the order of key_scope(). ERR_REJECT bad-parameter: an
- * unknown one, one twice, none. */
+/* The comma-separated scopes as KEY_SCOPES flags: extract, status, events, webhooks, audit,
+ * operate, admin. ERR_REJECT bad-parameter: an unknown one, one twice, none. */
 struct err key_read_scopes(struct str list, bool *ret_scopes) ERR_MUST_USE;
-
-/* The name of scope 0 .. KEY_SCOPES - 1. */
-const char *key_scope(size_t index);
 
 #endif

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "config.h"
 #include "key.h"
+#include "replay.h"
 #include "tenant.h"
 #include "topics.h"
 
@@ -19,7 +20,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };
 
 static const struct command *const tables[] = { topics_commands, tenant_commands, key_commands,
-	config_commands, NULL };
+	replay_commands, config_commands, NULL };
 
 /* What a person can do about it. */
 static const struct {

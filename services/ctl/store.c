@@ -4,8 +4,6 @@
 
 static const struct pg_statement may_see_all = { "store_may_see_all",
 	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
-static const struct pg_statement set_tenant = { "store_set_tenant",
-	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
 static const struct pg_statement insert_tenant = { "store_insert_tenant",
 	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test) "
 	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
@@ -73,10 +71,8 @@ static struct err undo(struct pg *pg, struct err e)
 
 static struct err begin_for(struct pg *pg, struct tenant tenant)
 {
-	const struct pg_arg arg = pg_id(tenant.id);
-
 	TRY(pg_begin(pg));
-	return pg_push(pg, &set_tenant, &arg, 1);
+	return pg_set_tenant(pg, tenant);
 }
 
 static struct err not_found(struct arena *arena, const char *what, const char *name)
@@ -197,10 +193,9 @@ struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slu
 
 static struct err set_state(struct pg *pg, struct tenant tenant, const char *state)
 {
-	const struct pg_arg id = pg_id(tenant.id);
-	const struct pg_arg args[] = { id, pg_text(state) };
+	const struct pg_arg args[] = { pg_id(tenant.id), pg_text(state) };
 
-	TRY(pg_push(pg, &set_tenant, &id, 1));
+	TRY(pg_set_tenant(pg, tenant));
 	TRY(pg_push(pg, &update_state, args, 2));
 	return pg_commit(pg);
 }

@@ -10,7 +10,7 @@ LANGUAGE sql AS $$
 			ELSE 'DELETE,INSERT,SELECT,UPDATE' END
 	FROM (VALUES ('intake'), ('ocr'), ('audit')) s(home)
 	CROSS JOIN (VALUES ('inbox'), ('outbox'), ('effect'), ('claim'), ('fence'), ('progress'),
-		('replay'), ('parked'), ('dead_letter')) t(name)
+		('replay'), ('parked'), ('dead_letter'), ('attempt')) t(name)
 	CROSS JOIN LATERAL (VALUES ('esteira_' || s.home), ('esteira_frame_' || s.home)) g(grantee)
 $$;
 

@@ -157,6 +157,113 @@ START_TEST(copies_a_record)
 }
 END_TEST
 
+/* --- replays --- */
+
+static struct outbox *collect(struct arena *arena, const int64_t *numbers, size_t count)
+{
+	struct outbox *outbox = outbox_new(arena, &conf);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct message message = { numbers[i], NULL };
+		const struct outbox_event event = event_of(TOPIC_OCR_EVENTS, &message);
+		ck_assert_int_eq(outbox_emit(outbox, &event).kind, ERR_OK);
+	}
+	return outbox;
+}
+
+static struct str hashes_of(const struct outbox *outbox, size_t from, struct arena *arena)
+{
+	struct str hashes;
+
+	ck_assert_int_eq(outbox_hashes(outbox, from, arena, &hashes).kind, ERR_OK);
+	return hashes;
+}
+
+/* What was emitted then and now, by place; 0 ends a list. What the new ids and headers are is seen
+ * in the database: tests/integration/test_replay.py. */
+START_TEST(a_replay_sends_what_differs)
+{
+	static const struct {
+		int64_t then[4], now[4], left[4];
+		int64_t same;
+	} rows[] = {
+		{ { 1, 2, 3 }, { 1, 2, 3 }, { 0 }, 3 },
+		{ { 1, 2, 3 }, { 1, 9, 3 }, { 9 }, 2 },
+		{ { 1, 2, 3 }, { 9, 2, 3 }, { 9 }, 2 },
+		{ { 1, 2, 3 }, { 1, 2, 9 }, { 9 }, 2 },
+		{ { 1, 2, 3 }, { 2, 1, 3 }, { 2, 1 }, 1 },
+		{ { 1 }, { 1, 2 }, { 2 }, 1 },
+		{ { 1, 2 }, { 1 }, { 0 }, 1 },
+		{ { 0 }, { 1, 2 }, { 1, 2 }, 0 },
+		{ { 1, 2 }, { 0 }, { 0 }, 0 },
+		{ { 0 }, { 0 }, { 0 }, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct arena *arena = arena_new(1 << 20);
+		struct outbox_reconciled found = { -1, -1 };
+		size_t then = 0, now = 0, left = 0;
+		while (rows[i].then[then] != 0)
+			then++;
+		while (rows[i].now[now] != 0)
+			now++;
+		while (rows[i].left[left] != 0)
+			left++;
+		struct str old = hashes_of(collect(arena, rows[i].then, then), 0, arena);
+		struct outbox *outbox = collect(arena, rows[i].now, now);
+		ck_assert_int_eq(outbox_reconcile(outbox, 0, old, 7, &found).kind, ERR_OK);
+		ck_assert_int_eq(found.same, rows[i].same);
+		ck_assert_uint_eq((size_t)found.different, left);
+		ck_assert_uint_eq(outbox_count(outbox), left);
+		struct str rest = hashes_of(collect(arena, rows[i].left, left), 0, arena);
+		ck_assert(str_eq(hashes_of(outbox, 0, arena), rest));
+		arena_free(arena);
+	}
+}
+END_TEST
+
+/* Of a batch only one record's events are looked at, what follows can still be collected, and a
+ * dead letter is no output. */
+START_TEST(a_replay_leaves_the_rest_alone)
+{
+	static const int64_t numbers[] = { 1, 2, 3 };
+	const struct outbox_copy letter = { .topic = "a.dlq", .payload = STR("{\"number\":2}") };
+	const struct message message = { 4, NULL };
+	const struct outbox_event event = event_of(TOPIC_OCR_EVENTS, &message);
+	struct arena *arena = arena_new(1 << 20);
+	struct outbox *outbox = collect(arena, numbers, 3);
+	struct str old = { hashes_of(outbox, 0, arena).ptr + 8, 16 };
+	struct outbox_reconciled found;
+
+	ck_assert_int_eq(outbox_reconcile(outbox, 1, old, 7, &found).kind, ERR_OK);
+	ck_assert(found.same == 2 && found.different == 0);
+	ck_assert_uint_eq(outbox_count(outbox), 1);
+	ck_assert_int_eq(outbox_copy(outbox, &letter).kind, ERR_OK);
+	ck_assert_int_eq(outbox_reconcile(outbox, 1, old, 7, &found).kind, ERR_OK);
+	ck_assert(found.same == 0 && found.different == 0);
+	ck_assert_int_eq(outbox_emit(outbox, &event).kind, ERR_OK);
+	ck_assert_uint_eq(outbox_count(outbox), 3);
+	ck_assert_uint_eq(hashes_of(outbox, 0, arena).len, 24);
+	arena_free(arena);
+}
+END_TEST
+
+/* Older than the inbox: nothing is known, all is sent. */
+START_TEST(a_replay_without_memory_sends_everything)
+{
+	static const int64_t numbers[] = { 1, 2, 3 };
+	struct arena *arena = arena_new(1 << 20);
+	struct outbox *outbox = collect(arena, numbers, 3);
+	struct outbox_reconciled found;
+
+	ck_assert_int_eq(
+		outbox_reconcile(outbox, 0, (struct str){ NULL, 0 }, 7, &found).kind, ERR_OK);
+	ck_assert(found.same == 0 && found.different == 3);
+	ck_assert_uint_eq(outbox_count(outbox), 3);
+	arena_free(arena);
+}
+END_TEST
+
 START_TEST(has_a_ceiling)
 {
 	struct arena *small = arena_new(300), *large = arena_new(64 << 20);
@@ -198,6 +305,9 @@ int main(void)
 	tcase_add_test(tcase, a_repetition_is_the_same);
 	tcase_add_test(tcase, a_capability_stays_on_its_topic);
 	tcase_add_test(tcase, copies_a_record);
+	tcase_add_test(tcase, a_replay_sends_what_differs);
+	tcase_add_test(tcase, a_replay_leaves_the_rest_alone);
+	tcase_add_test(tcase, a_replay_without_memory_sends_everything);
 	tcase_add_test(tcase, has_a_ceiling);
 	tcase_add_test(tcase, an_empty_one_writes_nothing);
 	suite_add_tcase(suite, tcase);

@@ -7,7 +7,7 @@
 
 static const struct route txn = { .kind = ROUTE_TXN }, work = { .kind = ROUTE_WORK };
 
-enum { LANES = 37, RECORDS = 20000, WORKERS = 4 };
+enum { LANES = 37, TENANTS = 5, RECORDS = 20000, WORKERS = 4 };
 
 struct crowd {
 	struct schedule *schedule;
@@ -24,7 +24,7 @@ static int lane_number(const struct record *record)
 static void enter(struct crowd *crowd, struct record **records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		bool first = i == 0 || records[i]->lane != records[i - 1]->lane;
+		bool first = i == 0 || records[i]->link.lane != records[i - 1]->link.lane;
 		if (first && crowd->in_lane[lane_number(records[i])]++ != 0)
 			crowd->wrong++;
 	}
@@ -33,7 +33,7 @@ static void enter(struct crowd *crowd, struct record **records, size_t count)
 static void leave(struct crowd *crowd, struct record **records, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (i == 0 || records[i]->lane != records[i - 1]->lane)
+		if (i == 0 || records[i]->link.lane != records[i - 1]->link.lane)
 			crowd->in_lane[lane_number(records[i])]--;
 }
 
@@ -41,7 +41,7 @@ static void leave(struct crowd *crowd, struct record **records, size_t count)
 static void *crowd_work(void *arg)
 {
 	struct crowd *crowd = arg;
-	struct record *records[SCHEDULE_BATCH_MAX];
+	struct record *records[SCHEDULE_TAKE_MAX];
 	size_t count;
 
 	for (int turn = 0; (count = schedule_take(crowd->schedule, records)) > 0; turn++) {
@@ -63,6 +63,14 @@ static void *crowd_work(void *arg)
 	return NULL;
 }
 
+static struct record *make(int64_t number)
+{
+	const char lane = (char)(number % LANES), tenant = (char)(lane % TENANTS);
+
+	return schedule_record(
+		(struct str){ &tenant, 1 }, STR("v"), STR(""), (struct str){ &lane, 1 });
+}
+
 static void feed(struct schedule *schedule, struct partition *partition)
 {
 	for (int64_t offset = 1; offset <= RECORDS;) {
@@ -70,9 +78,7 @@ static void feed(struct schedule *schedule, struct partition *partition)
 			sched_yield();
 			continue;
 		}
-		const char lane = (char)(offset % LANES);
-		struct record *record =
-			schedule_record(STR("k"), STR("v"), STR(""), (struct str){ &lane, 1 });
+		struct record *record = make(offset);
 		record->partition = partition;
 		record->offset = offset;
 		record->route = offset % 5 == 0 ? &work : &txn;
@@ -108,7 +114,21 @@ START_TEST(a_crowd_keeps_every_lane_in_order)
 }
 END_TEST
 
-/* A rebalance under load: nothing is freed under a worker's hands. */
+/* Forgets loaded rows, and looks, while others work. */
+static void meddle(struct crowd *crowd)
+{
+	struct schedule_view view;
+
+	for (int n = 0; n < LANES; n += 3) {
+		const char lane = (char)n;
+		if (schedule_is_loaded(crowd->schedule, (struct str){ &lane, 1 }))
+			schedule_drop_lane_parked(crowd->schedule, (struct str){ &lane, 1 });
+	}
+	schedule_look(crowd->schedule, &view);
+	ck_assert_uint_le(view.tenants, TENANTS);
+}
+
+/* Rebalances under load, with every kind of source: nothing is freed under a worker's hands. */
 START_TEST(a_crowd_survives_rebalances)
 {
 	struct crowd *crowd = calloc(1, sizeof *crowd);
@@ -120,16 +140,16 @@ START_TEST(a_crowd_survives_rebalances)
 	for (int i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, crowd_work, crowd), 0);
 	for (int round = 0; round < 50; round++) {
-		struct partition *partition = schedule_assign(crowd->schedule, SOURCE_LOG, "topic", 0, round);
+		struct partition *partition = schedule_assign(
+			crowd->schedule, (enum source_kind)(round % 3), "topic", 0, round);
 		for (int64_t n = 0; n < 200; n++) {
-			const char lane = (char)(n % LANES);
-			struct record *record = schedule_record(
-				STR("k"), STR("v"), STR(""), (struct str){ &lane, 1 });
+			struct record *record = make(n);
 			record->partition = partition;
 			record->offset = round * 200 * LANES + n / LANES * LANES + n % LANES;
 			record->route = n % 3 == 0 ? &work : &txn;
 			schedule_add(crowd->schedule, record);
 		}
+		meddle(crowd);
 		schedule_revoke(crowd->schedule);
 	}
 	schedule_stop(crowd->schedule);

@@ -1,0 +1,124 @@
+/* What is read again, what waits for a decision, and what is through. */
+#include "frame/consumer_state.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "frame/replay.h"
+#include "port/kafka.h"
+
+enum { REPLAYS_MS = 1000 };
+
+static const struct replay *find_replay(const struct consumer *consumer, int64_t id)
+{
+	for (size_t i = 0; i < consumer->replays.list.count; i++)
+		if (consumer->replays.list.items[i].id == id)
+			return &consumer->replays.list.items[i];
+	return NULL;
+}
+
+/* The move takes effect: its row says from where, and so does the progress row from now on. */
+static struct err apply(struct consumer *consumer, const struct replay *replay)
+{
+	const struct replay_move move = { .group = consumer->conf.group,
+		.topic = replay->topic,
+		.cluster = consumer->cluster,
+		.partition = replay->partition,
+		.kind = replay->kind,
+		.from = replay->from,
+		.to = replay->to };
+	struct replay row;
+
+	arena_reset(consumer->arena);
+	return replay_open(consumer->conf.pg, consumer->arena, &move, consumer->conf.outbox, &row);
+}
+
+/* A person has decided about the move of a held partition. */
+static struct err let_go(struct consumer *consumer, struct consumer_owned *owned)
+{
+	const struct replay *replay = find_replay(consumer, owned->held_by);
+	struct kafka_place place = { .topic = owned->partition->topic,
+		.partition = owned->partition->number,
+		.offset = owned->otherwise };
+
+	if (replay != NULL && replay->state == REPLAY_HELD)
+		return err_ok();
+	/* refused ones are not among the loaded */
+	if (replay != NULL) {
+		TRY(apply(consumer, replay));
+		place.offset = owned->start;
+	}
+	TRY(kafka_consumer_seek(consumer->kafka, &place));
+	schedule_pass(consumer->conf.schedule, owned->partition, place.offset - 1);
+	LOG(LOG_INFO, "consumer.let_go", LOG_TEXT("topic", place.topic),
+		LOG_INT("partition", place.partition), LOG_INT("replay", owned->held_by),
+		LOG_INT("start", place.offset), LOG_INT("confirmed", replay != NULL));
+	owned->sought = true;
+	owned->held_by = 0;
+	feed_hold(consumer->feed, place.topic, place.partition, false);
+	return err_ok();
+}
+
+struct err consumer_replay_load(struct consumer *consumer)
+{
+	const char **topics;
+	int32_t *numbers;
+
+	consumer->replays.list = (struct replay_list){ NULL, 0 };
+	arena_reset(consumer->replays.arena);
+	topics = arena_alloc(consumer->replays.arena, CONSUMER_PARTITIONS_MAX * sizeof *topics);
+	numbers = arena_alloc(consumer->replays.arena, CONSUMER_PARTITIONS_MAX * sizeof *numbers);
+	if (topics == NULL || numbers == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < consumer->owned_count; i++) {
+		topics[i] = consumer->owned[i].partition->topic;
+		numbers[i] = consumer->owned[i].partition->number;
+	}
+	return replay_load(consumer->conf.pg, consumer->replays.arena, consumer->conf.group, topics,
+		numbers, consumer->owned_count, &consumer->replays.list);
+}
+
+/* A rewind is over when all of it is committed. */
+static struct err finish_rewinds(struct consumer *consumer)
+{
+	for (size_t i = 0; i < consumer->replays.list.count; i++) {
+		const struct replay *replay = &consumer->replays.list.items[i];
+		const struct consumer_owned *owned =
+			consumer_state_find(consumer, replay->topic, replay->partition);
+		if (owned == NULL || replay->kind != REPLAY_REWIND ||
+			replay->state != REPLAY_OPEN || owned->committed < replay->to)
+			continue;
+		arena_reset(consumer->arena);
+		TRY(replay_finish(
+			consumer->conf.pg, consumer->arena, replay->id, consumer->conf.outbox));
+	}
+	return err_ok();
+}
+
+void consumer_replay_turn(struct consumer *consumer)
+{
+	if (consumer->owned_count == 0 || clock_mono_ms() - consumer->times.replays_ms < REPLAYS_MS)
+		return;
+	struct err e = consumer_replay_load(consumer);
+	for (size_t i = 0; i < consumer->owned_count && e.kind == ERR_OK; i++)
+		if (consumer->owned[i].held_by > 0)
+			e = let_go(consumer, &consumer->owned[i]);
+	if (e.kind == ERR_OK)
+		e = finish_rewinds(consumer);
+	if (e.kind == ERR_OK)
+		consumer_side_sync(consumer);
+	consumer_state_tell(consumer, e);
+	if (e.kind == ERR_OK)
+		consumer->times.replays_ms = clock_mono_ms();
+}
+
+int64_t consumer_replay_epoch(const struct consumer *consumer, const struct kafka_record *record)
+{
+	struct tenant tenant = { { { 0 } } };
+
+	if (consumer->replays.list.count == 0)
+		return 0;
+	(void)id_parse(record->key, &tenant.id); /* no tenant: no replay of one tenant is meant */
+	return replay_epoch(
+		&consumer->replays.list, record->topic, record->partition, record->offset, tenant);
+}

@@ -1,0 +1,172 @@
+#include "frame/effect.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "port/digest.h"
+#include "port/pg.h"
+
+enum { STATES = EFFECT_UNKNOWN + 1 };
+
+/* A row that is there already is locked and read as it is. */
+static const struct pg_statement enter = { "effect_enter",
+	"INSERT INTO effect AS e (tenant_id, kind, effect_key, request_hash) VALUES ($1, $2, $3, "
+	"$4) "
+	"ON CONFLICT (tenant_id, kind, effect_key) DO UPDATE SET updated_at = e.updated_at "
+	"RETURNING state, coalesce(request_hash = $4, true), provider_ref, attempts" };
+static const struct pg_statement start = { "effect_start",
+	"UPDATE effect SET state = $4, attempts = attempts + $5::int, updated_at = now() "
+	"WHERE tenant_id = $1 AND kind = $2 AND effect_key = $3" };
+/* The first reference stays: it is the one that the provider was told to have happened under. */
+static const struct pg_statement finish = { "effect_finish",
+	"UPDATE effect SET state = $4, provider_ref = coalesce(provider_ref, $5), updated_at = "
+	"now() "
+	"WHERE tenant_id = $1 AND kind = $2 AND effect_key = $3 AND state = ANY ($6::text[]) "
+	"RETURNING 1" };
+static const struct pg_statement count_open = { "effect_count",
+	"SELECT state, count(*) FROM effect WHERE state IN ('intent', 'sending', 'unknown') "
+	"GROUP BY state" };
+
+static const char *const names[STATES] = {
+	[EFFECT_INTENT] = "intent",
+	[EFFECT_SENDING] = "sending",
+	[EFFECT_CONFIRMED] = "confirmed",
+	[EFFECT_FAILED] = "failed",
+	[EFFECT_UNKNOWN] = "unknown",
+};
+
+/* Hearing the same twice is no contradiction; what is final stays. A provider may tell late that it
+ * happened, after it said that it knew of nothing: from intent to confirmed. */
+static const bool may[STATES][STATES] = {
+	[EFFECT_INTENT] = { [EFFECT_INTENT] = true,
+		[EFFECT_SENDING] = true,
+		[EFFECT_CONFIRMED] = true,
+		[EFFECT_FAILED] = true },
+	[EFFECT_SENDING] = { [EFFECT_INTENT] = true,
+		[EFFECT_SENDING] = true,
+		[EFFECT_CONFIRMED] = true,
+		[EFFECT_FAILED] = true,
+		[EFFECT_UNKNOWN] = true },
+	[EFFECT_UNKNOWN] = { [EFFECT_INTENT] = true,
+		[EFFECT_SENDING] = true,
+		[EFFECT_CONFIRMED] = true,
+		[EFFECT_FAILED] = true,
+		[EFFECT_UNKNOWN] = true },
+	[EFFECT_CONFIRMED] = { [EFFECT_CONFIRMED] = true },
+	[EFFECT_FAILED] = { [EFFECT_FAILED] = true },
+};
+
+const char *effect_state_name(enum effect_state state)
+{
+	assert((unsigned)state < STATES);
+	return names[state];
+}
+
+bool effect_may(enum effect_state from, enum effect_state to)
+{
+	assert((unsigned)from < STATES && (unsigned)to < STATES);
+	return may[from][to];
+}
+
+enum effect_task effect_next(enum effect_state state, bool repeatable)
+{
+	switch (state) {
+	case EFFECT_INTENT:
+		return EFFECT_CALL;
+	case EFFECT_SENDING:
+	case EFFECT_UNKNOWN:
+		return repeatable ? EFFECT_CALL : EFFECT_ASK;
+	case EFFECT_CONFIRMED:
+	case EFFECT_FAILED:
+		break;
+	}
+	return EFFECT_OVER;
+}
+
+static struct err state_of(const char *name, enum effect_state *ret_state)
+{
+	for (int i = 0; i < STATES; i++) {
+		if (strcmp(names[i], name) == 0) {
+			*ret_state = (enum effect_state)i;
+			return err_ok();
+		}
+	}
+	return err_fatal(ERR_CODE_INTERNAL, "an effect has a state that is not ours");
+}
+
+/* --- beginning --- */
+
+static struct err look(struct pg *pg, struct arena *arena, const struct effect_key *key,
+	struct effect_view *ret_view)
+{
+	uint8_t hash[DIGEST_BYTES];
+	const struct pg_rows *rows;
+
+	digest_sha256(key->request, hash);
+	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind), pg_text(key->key),
+		pg_bytes((struct str){ (const char *)hash, sizeof hash }) };
+	TRY(pg_query(pg, arena, &enter, args, 4, &rows));
+	if (pg_get_int(rows, 0, 1) == 0)
+		return err_reject(
+			ERR_CODE_EFFECT_CONFLICT, err_code_title(ERR_CODE_EFFECT_CONFLICT));
+	TRY(state_of(pg_get_text(rows, 0, 0), &ret_view->state));
+	ret_view->reference = pg_get_text(rows, 0, 2);
+	ret_view->attempts = (int)pg_get_int(rows, 0, 3);
+	return err_ok();
+}
+
+struct err effect_begin(struct pg *pg, struct arena *arena, const struct effect_key *key,
+	struct effect_view *ret_view)
+{
+	struct effect_view view = { .task = EFFECT_OVER };
+
+	TRY(look(pg, arena, key, &view));
+	view.task = effect_next(view.state, key->repeatable);
+	if (view.task != EFFECT_OVER) {
+		bool call = view.task == EFFECT_CALL;
+		enum effect_state to = call ? EFFECT_SENDING : EFFECT_UNKNOWN;
+		assert(effect_may(view.state, to));
+		const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind),
+			pg_text(key->key), pg_text(effect_state_name(to)), pg_int(call) };
+		TRY(pg_push(pg, &start, args, 5));
+	}
+	*ret_view = view;
+	return err_ok();
+}
+
+/* --- ending --- */
+
+struct err effect_end(struct pg *pg, struct arena *arena, const struct effect_key *key,
+	enum effect_state state, const char *reference)
+{
+	const struct pg_rows *rows;
+	struct pg_array *from = pg_array_new(arena, PG_KIND_TEXT, STATES);
+
+	assert(state != EFFECT_SENDING);
+	if (from == NULL)
+		return arena_overflow();
+	for (int i = 0; i < STATES; i++)
+		if (effect_may((enum effect_state)i, state))
+			TRY(pg_array_add(from, pg_text(names[i])));
+	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind), pg_text(key->key),
+		pg_text(effect_state_name(state)), pg_text(reference), pg_list(from) };
+	TRY(pg_query(pg, arena, &finish, args, 6, &rows));
+	return pg_count(rows) == 1 ? err_ok()
+				   : err_reject(ERR_CODE_BAD_TRANSITION,
+					     err_code_title(ERR_CODE_BAD_TRANSITION));
+}
+
+struct err effect_count(struct pg *pg, struct arena *arena, int64_t *counts)
+{
+	const struct pg_rows *rows;
+	int64_t found[STATES] = { 0 };
+	enum effect_state state = EFFECT_INTENT;
+
+	TRY(pg_query(pg, arena, &count_open, NULL, 0, &rows));
+	for (size_t i = 0; i < pg_count(rows); i++) {
+		TRY(state_of(pg_get_text(rows, i, 0), &state));
+		found[state] = pg_get_int(rows, i, 1);
+	}
+	memcpy(counts, found, sizeof found);
+	return err_ok();
+}

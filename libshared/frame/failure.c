@@ -1,0 +1,246 @@
+#include "frame/failure.h"
+
+#include "base/clock.h"
+#include "frame/brake.h"
+#include "frame/journal.h"
+#include "frame/transact_end.h"
+#include "port/pg.h"
+
+bool failure_later(struct worker *worker, struct task *task, int64_t delay_ms)
+{
+	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_LATER, delay_ms);
+	return false;
+}
+
+static uint32_t jitter(void)
+{
+	return (uint32_t)clock_mono_us();
+}
+
+static void die(struct worker *worker, struct err e)
+{
+	worker->dead = true;
+	worker->conf->hooks.fatal(worker->conf->hooks.arg, e);
+}
+
+/* A server of ours is away: it is no attempt, the record keeps its place. */
+static void tell_outage(struct worker *worker, const struct task *task, struct err e)
+{
+	enum health_part part = health_part_of(e);
+
+	if (worker->outages++ == 0)
+		worker_log(worker, task, "record.waiting", e);
+	if (part != HEALTH_PARTS)
+		health_report(worker->conf->health, part, e, -1);
+}
+
+static struct verdict judge(const struct worker *worker, const struct record *record, struct err e)
+{
+	const struct verdict_input input = {
+		.e = e,
+		.route = record->route,
+		.attempts = record->past.attempts,
+		.tries = record->past.tries,
+		.here_ms = record->past.here_ms == 0 ? 0 : clock_mono_ms() - record->past.here_ms,
+		.outages = worker->outages,
+		.random = jitter(),
+	};
+
+	return verdict_of(&input);
+}
+
+/* The transaction of an end failed too: its own servers are away, or it is fatal. */
+static bool end_failed(struct worker *worker, struct task *task, const char *event, struct err e)
+{
+	struct verdict verdict = judge(worker, task->record, e);
+
+	worker_log(worker, task, event, e);
+	if (verdict.what == VERDICT_WAIT)
+		tell_outage(worker, task, e);
+	if (e.kind == ERR_FATAL)
+		die(worker, e);
+	return failure_later(
+		worker, task, verdict.delay_ms > 0 ? verdict.delay_ms : VERDICT_WAIT_MAX_MS);
+}
+
+static void tell_brake(const struct worker *worker, const struct task *task, enum brake_event event)
+{
+	const struct route *route = task->record->route;
+
+	if (route != NULL && task->event.type != NULL)
+		brake_tell(worker->conf->brakes, route->type->name, task->event.tenant, event,
+			clock_mono_ms());
+}
+
+static bool bury(struct worker *worker, struct task *task, struct err why)
+{
+	worker_log(worker, task, "record.dead", why);
+	task->record->past.attempts++;
+	task->entry.seen = false;
+	struct err e = transact_end_bury(&worker->transact, task, why);
+	if (e.kind != ERR_OK) {
+		task->record->past.attempts--;
+		return end_failed(worker, task, "record.burial_failed", e);
+	}
+	tell_brake(worker, task, BRAKE_BAD);
+	worker_count(worker, task, "dead", -1);
+	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
+	return true;
+}
+
+/* The lane goes on: what comes behind sees the parked row and parks behind it. */
+static bool park(struct worker *worker, struct task *task, const struct park_entry *entry)
+{
+	if (task->event.type == NULL) /* it names no key it could wait under */
+		return bury(worker, task, err_reject(entry->why.code, entry->why.msg));
+	struct err e = transact_end_park(&worker->transact, task, entry, 1);
+	if (e.kind != ERR_OK)
+		return end_failed(worker, task, "record.parking_failed", e);
+	worker_count(worker, task, entry->reason == PARK_RETRY ? "retry" : "parked", -1);
+	schedule_drop_lane_parked(worker->conf->schedule, task->record->lane_key);
+	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
+	return true;
+}
+
+bool failure_brake(struct worker *worker, struct task *task, int64_t wait_ms, struct err why)
+{
+	const struct park_entry entry = { .record = task->record,
+		.event = &task->event,
+		.reason = PARK_BREAKER,
+		.due_in_ms = wait_ms,
+		.why = why };
+
+	return park(worker, task, &entry);
+}
+
+static bool brake_now(struct worker *worker, struct task *task, struct err e)
+{
+	int64_t wait_ms = BRAKE_PAUSE_MS;
+
+	worker_log(worker, task, "record.provider_away", e);
+	tell_brake(worker, task, BRAKE_AWAY);
+	if (brake_allows(worker->conf->brakes, task->record->route->type->name, task->event.tenant,
+		    clock_mono_ms(), &wait_ms))
+		wait_ms = BRAKE_PAUSE_MS;
+	return failure_brake(worker, task, wait_ms, e);
+}
+
+static bool retry_later(struct worker *worker, struct task *task, const struct verdict *verdict)
+{
+	const struct park_entry entry = { .record = task->record,
+		.event = &task->event,
+		.reason = PARK_RETRY,
+		.due_in_ms = verdict->delay_ms,
+		.why = verdict->why };
+
+	worker_log(worker, task, "record.retry", verdict->why);
+	task->record->past.attempts++;
+	tell_brake(worker, task, BRAKE_BAD);
+	return park(worker, task, &entry);
+}
+
+bool failure_judge(struct worker *worker, struct task *task, struct err e)
+{
+	struct record_past *past = &task->record->past;
+
+	if (past->here_ms == 0)
+		past->here_ms = clock_mono_ms();
+	if (past->first_ms == 0)
+		past->first_ms = clock_wall_ms();
+	past->tries++;
+	struct verdict verdict = judge(worker, task->record, e);
+	switch (verdict.what) {
+	case VERDICT_HERE:
+		worker_count(worker, task, "again", -1);
+		return failure_later(worker, task, verdict.delay_ms);
+	case VERDICT_WAIT:
+		past->tries--;
+		tell_outage(worker, task, e);
+		return failure_later(worker, task, verdict.delay_ms);
+	case VERDICT_PARK:
+		return retry_later(worker, task, &verdict);
+	case VERDICT_BRAKE:
+		return brake_now(worker, task, e);
+	case VERDICT_FORGET:
+		worker_count(worker, task, "fenced", -1);
+		return failure_later(worker, task, verdict.delay_ms);
+	case VERDICT_BURY:
+		return bury(worker, task, verdict.why);
+	case VERDICT_DIE:
+		break;
+	}
+	worker_log(worker, task, "record.fatal", e);
+	die(worker, e);
+	return failure_later(worker, task, VERDICT_WAIT_MAX_MS);
+}
+
+void failure_all_wait(struct worker *worker, size_t records, struct err e)
+{
+	worker->tasks[0].record = worker->records[0];
+	tell_outage(worker, &worker->tasks[0], e);
+	for (size_t i = 0; i < records; i++) {
+		struct verdict verdict = judge(worker, worker->records[i], e);
+		worker->tasks[0] = (struct task){ .record = worker->records[i] };
+		failure_later(worker, &worker->tasks[0], verdict.delay_ms);
+	}
+}
+
+/* --- suspects --- */
+
+static struct err look_and_note(struct worker *worker, const struct record *record, int *ret_count)
+{
+	const struct partition *partition = record->partition;
+	struct pg *pg = pg_pool_take(worker->conf->pool);
+	struct err e = journal_look(pg, worker->transact.arena, worker->conf->group,
+		partition->topic, partition->number, &record->offset, 1, ret_count);
+
+	if (e.kind == ERR_OK && *ret_count < JOURNAL_ATTEMPTS_MAX)
+		e = journal_note(pg, worker->transact.arena, worker->conf->group, partition->topic,
+			partition->number, &record->offset, 1);
+	pg_pool_give(worker->conf->pool, pg);
+	return e;
+}
+
+bool failure_note_all(struct worker *worker, size_t records)
+{
+	const struct partition *partition = worker->records[0]->partition;
+	struct arena *arena = worker->transact.arena;
+	int64_t offsets[SCHEDULE_BATCH_MAX];
+	int counts[SCHEDULE_BATCH_MAX];
+	bool fresh = true;
+
+	arena_reset(arena);
+	for (size_t i = 0; i < records; i++)
+		offsets[i] = worker->records[i]->offset;
+	struct pg *pg = pg_pool_take(worker->conf->pool);
+	struct err e = journal_look(pg, arena, worker->conf->group, partition->topic,
+		partition->number, offsets, records, counts);
+	for (size_t i = 0; i < records; i++)
+		fresh = fresh && e.kind == ERR_OK && counts[i] == 0;
+	if (fresh)
+		e = journal_note(pg, arena, worker->conf->group, partition->topic,
+			partition->number, offsets, records);
+	pg_pool_give(worker->conf->pool, pg);
+	for (size_t i = 0; i < records && fresh && e.kind == ERR_OK; i++)
+		worker->records[i]->past.suspect = false;
+	return fresh && e.kind == ERR_OK;
+}
+
+bool failure_run_suspect(struct worker *worker, struct record *record,
+	bool (*run)(struct worker *worker, struct record *record))
+{
+	struct task *task = &worker->tasks[0];
+	int count = 0;
+
+	arena_reset(worker->transact.arena);
+	struct err named = transact_name(&worker->transact, record, task);
+	(void)named; /* without a name it can still be written down, by its offset */
+	struct err e = look_and_note(worker, record, &count);
+	if (e.kind != ERR_OK)
+		return failure_judge(worker, task, e);
+	if (count >= JOURNAL_ATTEMPTS_MAX)
+		return bury(worker, task,
+			err_reject(ERR_CODE_CRASHED, err_code_title(ERR_CODE_CRASHED)));
+	record->past.suspect = false; /* written down: the next try here needs no second line */
+	return run(worker, record);
+}

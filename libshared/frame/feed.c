@@ -1,0 +1,182 @@
+#include "frame/feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "port/pg.h"
+
+enum {
+	TURN_MS = 50,	    /* between two loads that found something */
+	IDLE_MS = 250,	    /* after one that found nothing due */
+	DISCOVER_MS = 1000, /* rows that others have added */
+	COUNT_MS = 5000,
+	LANE_MAX = 1024,
+};
+
+struct lane_source {
+	struct partition *source;
+	int64_t next_ms;
+	bool held, suspect;
+};
+
+struct feed {
+	struct feed_conf conf;
+	int64_t discovered_ms, counted_ms;
+	size_t count;
+	struct lane_source sources[FEED_PARTITIONS_MAX];
+};
+
+struct feed *feed_new(const struct feed_conf *conf)
+{
+	struct feed *feed = calloc(1, sizeof *feed);
+
+	if (feed != NULL)
+		feed->conf = *conf;
+	return feed;
+}
+
+void feed_free(struct feed *feed)
+{
+	free(feed);
+}
+
+void feed_add(struct feed *feed, struct partition *source, bool suspect)
+{
+	if (feed->count < FEED_PARTITIONS_MAX)
+		feed->sources[feed->count++] =
+			(struct lane_source){ .source = source, .suspect = suspect };
+	feed->discovered_ms = 0;
+}
+
+void feed_clear(struct feed *feed)
+{
+	feed->count = 0;
+}
+
+void feed_hold(struct feed *feed, const char *topic, int32_t partition, bool held)
+{
+	for (size_t i = 0; i < feed->count; i++)
+		if (feed->sources[i].source->topic == topic &&
+			feed->sources[i].source->number == partition)
+			feed->sources[i].held = held;
+}
+
+/* --- rows into records --- */
+
+static bool make_lane_key(const struct park_row *row, char *ret_key, size_t max)
+{
+	int len = snprintf(ret_key, max, "%.*s|%s", (int)row->key.len,
+		row->key.ptr == NULL ? "" : row->key.ptr, row->ordering_key);
+
+	return len > 0 && (size_t)len < max;
+}
+
+static struct record *make_record(const struct feed *feed, const struct lane_source *from,
+	const struct park_row *row, struct arena *arena)
+{
+	char lane_key[LANE_MAX];
+	struct headers headers;
+	struct str type = { NULL, 0 };
+
+	if (!make_lane_key(row, lane_key, sizeof lane_key))
+		return NULL;
+	if (envelope_unpack(row->headers, arena, &headers).kind == ERR_OK)
+		type = envelope_find(&headers, "ce_type");
+	struct record *record =
+		schedule_record(row->key, row->value, row->headers, str_of(lane_key));
+	if (record == NULL)
+		return NULL;
+	record->partition = from->source;
+	record->offset = row->offset;
+	record->route = route_find(feed->conf.routes, type);
+	record->why = err_reject(ERR_CODE_UNKNOWN_TYPE, "no handler takes this event type");
+	record->past = (struct record_past){ .epoch = row->epoch,
+		.parked_id = row->id,
+		.dead_id = row->dead_id,
+		.first_ms = row->first_ms,
+		.attempts = row->attempts,
+		.suspect = from->suspect };
+	return record;
+}
+
+/* A key whose rows are in the schedule is loaded again when they are through. */
+static void add_rows(struct feed *feed, const struct lane_source *from, struct arena *arena,
+	const struct park_row *rows, size_t count)
+{
+	const char *skipped_key = NULL;
+	struct tenant skipped = { { { 0 } } };
+
+	for (size_t i = 0; i < count; i++) {
+		struct record *record = make_record(feed, from, &rows[i], arena);
+		if (record == NULL)
+			return;
+		bool first = i == 0 || !id_eq(rows[i].tenant.id, rows[i - 1].tenant.id) ||
+			     strcmp(rows[i].ordering_key, rows[i - 1].ordering_key) != 0;
+		if (first && schedule_is_loaded(feed->conf.schedule, record->lane_key)) {
+			skipped_key = rows[i].ordering_key;
+			skipped = rows[i].tenant;
+		}
+		bool skip = skipped_key != NULL && id_eq(skipped.id, rows[i].tenant.id) &&
+			    strcmp(skipped_key, rows[i].ordering_key) == 0;
+		if (skip)
+			free(record);
+		else
+			schedule_add(feed->conf.schedule, record);
+	}
+}
+
+static struct err load(struct feed *feed, struct lane_source *from, struct arena *arena)
+{
+	struct park_row *rows;
+	size_t count = 0;
+
+	arena_reset(arena);
+	TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source->topic,
+		from->source->number, &rows, &count));
+	from->next_ms = clock_mono_ms() + (count > 0 ? TURN_MS : IDLE_MS);
+	add_rows(feed, from, arena, rows, count);
+	return err_ok();
+}
+
+/* --- what others have added --- */
+
+static struct err discover(struct feed *feed, struct arena *arena)
+{
+	int64_t now_ms = clock_mono_ms();
+	bool count_now = now_ms - feed->counted_ms >= COUNT_MS;
+
+	if (feed->count == 0 || now_ms - feed->discovered_ms < DISCOVER_MS)
+		return err_ok();
+	feed->discovered_ms = now_ms;
+	arena_reset(arena);
+	const char **topics = arena_alloc(arena, feed->count * sizeof *topics);
+	int32_t *numbers = arena_alloc(arena, feed->count * sizeof *numbers);
+	if (topics == NULL || numbers == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < feed->count; i++) {
+		topics[i] = feed->sources[i].source->topic;
+		numbers[i] = feed->sources[i].source->number;
+	}
+	TRY(park_discover(feed->conf.park, feed->conf.pg, arena, topics, numbers, feed->count));
+	if (!count_now)
+		return err_ok();
+	feed->counted_ms = now_ms;
+	return park_count(feed->conf.park, feed->conf.pg, arena, topics, numbers, feed->count);
+}
+
+struct err feed_turn(struct feed *feed, struct arena *arena)
+{
+	TRY(discover(feed, arena));
+	for (size_t i = 0; i < feed->count; i++) {
+		struct lane_source *from = &feed->sources[i];
+		if (from->held || clock_mono_ms() < from->next_ms ||
+			!park_may_have(
+				feed->conf.park, from->source->topic, from->source->number) ||
+			!schedule_has_room(feed->conf.schedule, from->source))
+			continue;
+		TRY(load(feed, from, arena));
+	}
+	return err_ok();
+}

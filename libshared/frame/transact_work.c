@@ -1,0 +1,149 @@
+#include "frame/transact_work.h"
+
+#include "frame/deadletter.h"
+#include "frame/fence.h"
+#include "frame/held.h"
+#include "port/pg.h"
+
+static struct err look(const struct transact *t, struct pg *pg, struct task *task)
+{
+	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
+	if (task->fate == TASK_OPEN && task->entry.seen)
+		task->fate = TASK_DUPLICATE;
+	return err_ok();
+}
+
+/* Parks it behind what waits, or forgets a stale copy. */
+static struct err step_aside(const struct transact *t, struct pg *pg, const struct task *task,
+	const struct park_entry *entry)
+{
+	if (task->fate == TASK_STALE) {
+		pg_rollback(pg);
+		return err_ok();
+	}
+	TRY(park_add(t->conf->park, pg, t->arena, entry, 1));
+	return pg_commit(pg);
+}
+
+static struct err remove_row(const struct transact *t, struct pg *pg, const struct task *task)
+{
+	const int64_t id = task->record->past.parked_id;
+
+	return id == 0 ? err_ok() : park_remove(t->conf->park, pg, t->arena, &id, 1);
+}
+
+/* Nothing to work on: a duplicate, or a replay of what is gone or held. */
+static struct err conclude(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	struct task *task = call->tasks;
+	const struct claim claim = transact_claim_of(t, task);
+
+	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
+	TRY(remove_row(t, pg, task));
+	if (task->entry.again)
+		TRY(deadletter_redriven(pg, task->record->past.dead_id));
+	return transact_finish(t, pg, call);
+}
+
+static struct err find_held(const struct transact *t, struct pg *pg, struct task *task)
+{
+	bool held = false;
+
+	if (task->record->partition->source == SOURCE_SIDE && task->fate == TASK_OPEN)
+		TRY(held_look(pg, t->arena, t->conf->group, task->entry.event_id, &held));
+	if (held)
+		task->fate = TASK_HELD;
+	return err_ok();
+}
+
+/* The claim comes before the look into the inbox: whoever spends a claim writes the inbox row in
+ * the same transaction, so a claim that can be taken means that the look sees the row. */
+static struct err run_claim(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	struct task *task = call->tasks;
+	const struct claim claim = transact_claim_of(t, task);
+	struct park_entry *behind;
+	size_t behind_count;
+
+	TRY(transact_begin_fenced(t, pg, task));
+	TRY(transact_judge(t, pg, call, &behind, &behind_count));
+	if (task->fate != TASK_OPEN)
+		return step_aside(t, pg, task, behind);
+	TRY(find_held(t, pg, task));
+	TRY(claim_take(pg, t->arena, &claim, &call->wait_ms));
+	TRY(look(t, pg, task));
+	if (call->wait_ms > 0) {
+		pg_rollback(pg);
+		return err_ok();
+	}
+	if (task->fate != TASK_OPEN)
+		return conclude(t, pg, call);
+	if (task->record->route->claimed != NULL)
+		TRY(transact_step_in(t, pg, call->outbox, task, task->record->route->claimed));
+	if (task->scope.gone && task->entry.epoch > 0) {
+		task->fate = TASK_GONE;
+		return conclude(t, pg, call);
+	}
+	TRY(outbox_flush(call->outbox, pg));
+	return pg_commit(pg);
+}
+
+struct err transact_work_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
+{
+	struct transact_call call = { .run = run_claim, .tasks = task, .count = 1 };
+
+	TRY(transact_run(t, &call));
+	*ret_wait_ms = call.wait_ms;
+	return err_ok();
+}
+
+static struct err run_spend(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	struct task *task = call->tasks;
+	const struct claim claim = transact_claim_of(t, task);
+
+	TRY(pg_begin(pg));
+	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
+	TRY(look(t, pg, task));
+	if (!call->ours || task->fate != TASK_OPEN) {
+		pg_rollback(pg);
+		return err_ok();
+	}
+	TRY(transact_step_in(t, pg, call->outbox, task, task->record->route->handle));
+	TRY(transact_close(t, pg, call->outbox, task, 0));
+	TRY(remove_row(t, pg, task));
+	return transact_finish(t, pg, call);
+}
+
+struct err transact_work_spend(const struct transact *t, struct task *task, bool *ret_ours)
+{
+	struct transact_call call = { .run = run_spend, .tasks = task, .count = 1 };
+
+	TRY(transact_run(t, &call));
+	*ret_ours = call.ours;
+	return err_ok();
+}
+
+/* --- steps of their own --- */
+
+struct step_call {
+	struct transact_call call; /* first: the call is this struct */
+	route_step *step;
+};
+
+static struct err run_step(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	const struct step_call *own = (const struct step_call *)call;
+
+	TRY(pg_begin(pg));
+	TRY(transact_step_in(t, pg, call->outbox, call->tasks, own->step));
+	TRY(outbox_flush(call->outbox, pg));
+	return pg_commit(pg);
+}
+
+struct err transact_work_step(const struct transact *t, struct task *task, route_step *step)
+{
+	struct step_call own = { { .run = run_step, .tasks = task, .count = 1 }, step };
+
+	return transact_run(t, &own.call);
+}

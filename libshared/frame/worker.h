@@ -1,0 +1,28 @@
+/*
+ * A worker thread's own things, and what it tells logs and metrics about a record.
+ */
+#ifndef ESTEIRA_FRAME_WORKER_H
+#define ESTEIRA_FRAME_WORKER_H
+
+#include "frame/execute.h"
+#include "frame/transact.h"
+
+struct worker {
+	const struct execute_conf *conf;
+	struct transact transact;
+	int outages; /* failed calls in a row to our own servers */
+	bool dead;
+	struct record *records[SCHEDULE_TAKE_MAX];
+	struct task tasks[SCHEDULE_TAKE_MAX];
+};
+
+/* NULL without memory. */
+struct worker *worker_new(const struct execute_conf *conf, size_t arena_bytes);
+void worker_free(struct worker *worker);
+
+void worker_log(
+	const struct worker *worker, const struct task *task, const char *event, struct err e);
+void worker_count(
+	const struct worker *worker, const struct task *task, const char *outcome, int64_t took_us);
+
+#endif
