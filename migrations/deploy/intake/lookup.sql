@@ -1,0 +1,29 @@
+-- Deploy esteira:intake/lookup to pg
+--
+-- key_lookup in plpgsql: its plan is kept by the session. As an SQL function it was planned anew for
+-- every request, which cost Postgres 0.4 ms of the 1.2 ms an upload takes it.
+
+BEGIN;
+
+ALTER FUNCTION intake.key_lookup(bytea) OWNER TO esteira_owner;
+SET LOCAL ROLE esteira_owner;
+
+CREATE OR REPLACE FUNCTION intake.key_lookup(hash bytea)
+RETURNS TABLE (tenant_id uuid, slug text, tenant_state text, deadline_s int, key_id text,
+	partner text, scopes text[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+		SELECT t.tenant_id, t.slug, t.state, t.deadline_s, k.key_id, k.partner, k.scopes
+		FROM intake.api_keys k JOIN intake.tenants t ON t.tenant_id = k.tenant_id
+		WHERE k.key_hash = hash AND k.revoked_at IS NULL
+			AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp());
+END
+$$;
+
+RESET ROLE;
+ALTER FUNCTION intake.key_lookup(bytea) OWNER TO esteira_lookup;
+
+COMMIT;
