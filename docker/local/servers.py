@@ -124,25 +124,25 @@ def postgres_prepare(stack):
     os.rename(fresh, data)  # a half-made cluster never has the final name
 
 
-def postgres_argv(stack):
+def postgres_argv(stack, name="postgres", **more):
     sockets = stack.path("run")
     settings = {
-        "listen_addresses": "127.0.0.1", "port": stack.ports["postgres"],
+        "listen_addresses": "127.0.0.1", "port": stack.ports[name],
         # a unix socket's path has at most 107 bytes
         "unix_socket_directories": sockets if len(sockets) < 80 else "",
         "max_connections": 200, "fsync": "on" if stack.durable else "off",
         "timezone": "UTC", "log_timezone": "UTC", "shared_buffers": "128MB",
-        "log_line_prefix": "%m [%p] %u ",
+        "log_line_prefix": "%m [%p] %u ", **more,
     }
-    argv = [postgres_bin("postgres"), "-D", stack.path("postgres")]
-    for name, value in settings.items():
-        argv += ["-c", f"{name}={value}"]
+    argv = [postgres_bin("postgres"), "-D", stack.path(name)]
+    for key, value in settings.items():
+        argv += ["-c", f"{key}={value}"]
     return argv
 
 
-def postgres_ready(stack):
+def postgres_ready(stack, name="postgres"):
     return subprocess.run(
-        ["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(stack.ports["postgres"])],
+        ["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(stack.ports[name])],
         check=False).returncode == 0
 
 
@@ -171,41 +171,48 @@ def copy_conf(stack, name):
 
 
 def kafka_prepare(stack):
-    copy_conf(stack, "log4j2.xml")
-    data, conf = stack.path("kafka"), stack.path("conf/kafka.properties")
     broker, controller = stack.ports["kafka"], stack.ports["kafka.controller"]
-    settings = {
-        "process.roles": "broker,controller", "node.id": 1,
+    kafka_node(stack, "kafka", {
+        "node.id": 1,
         # the static form: the controller's port is configuration, not part of the data
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": data, "auto.create.topics.enable": "false",
-        "log.message.timestamp.type": "LogAppendTime",
-        "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 8,
+        "offsets.topic.replication.factor": 1,
         "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
+    })
+
+
+def kafka_node(stack, name, own):
+    """Configuration of a node, own over what all have, and its storage the first time."""
+    copy_conf(stack, "log4j2.xml")
+    data, conf = stack.path(name), stack.path(f"conf/{name}.properties")
+    settings = {
+        "process.roles": "broker,controller", "controller.listener.names": "CONTROLLER",
+        "log.dirs": data, "auto.create.topics.enable": "false",
+        "log.message.timestamp.type": "LogAppendTime", "offsets.topic.num.partitions": 8,
         "group.initial.rebalance.delay.ms": 0,
         # after a kill -9 the broker is refused until its old session is over (default 9 s)
         "broker.session.timeout.ms": 4000, "broker.heartbeat.interval.ms": 1000,
+        **own,
     }
     stack.write(conf, "".join(f"{k}={v}\n" for k, v in settings.items()), 0o644)
     if not os.path.exists(os.path.join(data, "meta.properties")):
         stack.own_dir(data)
-        run(stack, "kafka format",
+        run(stack, f"{name} format",
             JVM + ["-XX:TieredStopAtLevel=1", "-cp", lib_dir("kafka") + "/*",
                    "kafka.tools.StorageTool", "format", "-t", stack.secrets["kafka_cluster_id"],
                    "-c", conf], "./dev down --wipe, then again")
 
 
-def kafka_argv(stack):
-    return JVM + ["-Xmx512m", f"-Djava.io.tmpdir={stack.path('run')}",
+def kafka_argv(stack, name="kafka", heap="512m"):
+    return JVM + [f"-Xmx{heap}", f"-Djava.io.tmpdir={stack.path('run')}",
                   f"-Dlog4j2.configurationFile={stack.path('conf/log4j2.xml')}",
                   "-cp", lib_dir("kafka") + "/*", "kafka.Kafka",
-                  stack.path("conf/kafka.properties")]
+                  stack.path(f"conf/{name}.properties")]
 
 
 def _exactly(sock, size):
@@ -218,14 +225,25 @@ def _exactly(sock, size):
     return data
 
 
-def kafka_ready(stack):
-    """Metadata v1 without topics: ready when the broker lists itself and knows its controller."""
+def kafka_brokers(port):
+    """Ids of the brokers that one knows of: Metadata v1 without topics."""
     body = struct.pack(">hhih", 3, 1, 1, -1) + struct.pack(">i", 0)
-    with socket.create_connection(("127.0.0.1", stack.ports["kafka"]), 1) as s:
+    with socket.create_connection(("127.0.0.1", port), 1) as s:
         s.settimeout(2)
         s.sendall(struct.pack(">i", len(body)) + body)
         answer = _exactly(s, struct.unpack(">i", _exactly(s, 4))[0])
-    return struct.unpack(">i", answer[4:8])[0] == 1
+    found, at = set(), 8  # after the correlation id and the count
+    for _ in range(struct.unpack(">i", answer[4:8])[0]):
+        node, size = struct.unpack(">ih", answer[at:at + 6])
+        rack = struct.unpack(">h", answer[at + 10 + size:at + 12 + size])[0]
+        at += 12 + size + max(rack, 0)
+        found.add(node)
+    return found
+
+
+def kafka_ready(stack):
+    """Ready when the broker lists itself."""
+    return kafka_brokers(stack.ports["kafka"]) == {1}
 
 
 def s3_prepare(stack):

@@ -56,6 +56,9 @@ class Service(NamedTuple):
 class Stack:
     """One stack in one directory. Not thread-safe, but for what it does inside itself."""
 
+    servers = SERVERS  # what up() starts; cluster.py has more of each kind
+    replicas = 1
+
     def __init__(self, directory, bin_dir=None, durable=True):
         """directory: made if missing. bin_dir: where esteira-* and estctl are. durable: fsync."""
         self.user, self.durable = proc.service_user(), durable
@@ -75,10 +78,10 @@ class Stack:
 
     @classmethod
     @contextlib.contextmanager
-    def temporary(cls, bin_dir=None, deploy=True):
+    def temporary(cls, bin_dir=None, deploy=True, **more):
         """A stack of its own for a test, gone with all its data at the end."""
         var = prepare_var()
-        stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False)
+        stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False, **more)
         try:
             stack.up()
             if deploy:
@@ -178,6 +181,11 @@ class Stack:
         """Prefix of a stock Kafka tool; the class name comes next."""
         return os.path.join(ROOT, "docker/local/kafka-cli")
 
+    @property
+    def postgres_port(self):
+        """Of the server itself, where what the tests ask goes."""
+        return self.ports["postgres"]
+
     def psql_url(self, role="postgres"):
         """libpq URI of a role; postgres is the superuser."""
         return (f"postgresql://{role}:{self.secrets['roles'][role]}"
@@ -257,7 +265,7 @@ class Stack:
     def _start_server(self, name, keep=False):
         if self.pid(name):
             return False
-        server = SERVERS[name]
+        server = self.servers[name]
         self._ports_of(name, server.ports, keep)
         server.prepare(self)
         self._spawn(name, server.argv(self), self.base_env(), {})
@@ -274,15 +282,15 @@ class Stack:
                 f"127.0.0.1:{self.ports[name]}" + ("" if fresh else " (runs)"))
         for name in ("kafka", "s3proxy"):
             servers.resolve(name)
-        with ThreadPoolExecutor(len(SERVERS)) as pool:
+        with ThreadPoolExecutor(len(self.servers)) as pool:
             # Kafka takes longest; JVM, initdb and the rest share the cores meanwhile
-            results = [pool.submit(one, name) for name in reversed(SERVERS)]
+            results = [pool.submit(one, name) for name in reversed(self.servers)]
         for result in results:
             result.result()
 
     def start_one(self, name):
         """Bring back a server or service: same ports, same data, same environment."""
-        if name in SERVERS:
+        if name in self.servers:
             self._start_server(name, keep=True)
         else:
             service, _, instance = name.rpartition("-")
@@ -291,13 +299,13 @@ class Stack:
     def stop_one(self, name, timeout_s=65.0):
         """Ask it to end; kill it when it does not. It stays known, for start_one."""
         entry = self.state["procs"][name]
-        signum = SERVERS[name].stop_signal if name in SERVERS else signal.SIGTERM
+        signum = self.servers[name].stop_signal if name in self.servers else signal.SIGTERM
         proc.end(entry["pid"], entry["start"], signum, timeout_s, self._children.get(name))
 
     def kill_one(self, name):
         """kill -9: a server's processes all, a service's main one (its children must notice)."""
         entry = self.state["procs"][name]
-        rest = proc.family(entry["pid"], entry["start"]) if name in SERVERS else []
+        rest = proc.family(entry["pid"], entry["start"]) if name in self.servers else []
         for pid, start in [(entry["pid"], entry["start"]), *rest]:
             proc.send(pid, start, signal.SIGKILL)
         for pid, start in [(entry["pid"], entry["start"]), *rest]:
@@ -313,7 +321,8 @@ class Stack:
     def down(self, wipe=False):
         """End every process of this stack: services first, then servers, each set at once."""
         names = list(self.state["procs"])
-        for group in ([n for n in names if n not in SERVERS], [n for n in names if n in SERVERS]):
+        for group in ([n for n in names if n not in self.servers],
+                      [n for n in names if n in self.servers]):
             with ThreadPoolExecutor(max(1, len(group))) as pool:
                 list(pool.map(self.stop_one, group))
         for pid, start in proc.marked(self._mark):
@@ -331,7 +340,7 @@ class Stack:
         env = {**os.environ, "PGPASSWORD": self.secrets["roles"][role]}
         done = subprocess.run(
             ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
-             str(self.ports["postgres"]), "-U", role, "-d", database], input=sql, env=env,
+             str(self.postgres_port), "-U", role, "-d", database], input=sql, env=env,
             capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StepError("psql", done.stderr.strip(), "see ./dev logs postgres")
@@ -368,7 +377,7 @@ class Stack:
         full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
                 "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
                 "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12", "ESTEIRA_TOPICS_OCR_PARTITIONS": "12",
-                "ESTEIRA_TOPICS_REPLICAS": "1",
+                "ESTEIRA_TOPICS_REPLICAS": str(self.replicas),
                 "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
         step = f"estctl {' '.join(args[:2])}"
         try:

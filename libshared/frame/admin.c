@@ -9,6 +9,7 @@
 #include "frame/engine.h"
 #include "frame/health.h"
 #include "frame/metrics.h"
+#include "frame/metrics_process.h"
 #include "frame/park.h"
 #include "frame/relay.h"
 #include "frame/schedule.h"
@@ -30,16 +31,12 @@ struct admin {
 	void *closed_arg;
 };
 
-static const struct metrics_spec info_spec = { METRICS_GAUGE, "esteira_build_info",
-	"Which program this is; always 1.", { "service", "version" }, NULL, 0 };
-
 struct metrics *admin_metrics_new(const char *service, const char *version)
 {
-	const char *const labels[] = { service, version };
 	struct metrics *metrics = metrics_new();
 
 	if (metrics != NULL)
-		metrics_set(metrics_register(metrics, &info_spec), labels, 1);
+		metrics_process_register(metrics, version, service);
 	return metrics;
 }
 
@@ -51,6 +48,14 @@ static double read_lag(void *arg)
 
 	consumer_look(arg, &view);
 	return (double)view.lag;
+}
+
+static double read_runnable(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.runnable;
 }
 
 static double read_rebalances(void *arg)
@@ -146,6 +151,14 @@ static double read_oldest_runnable(void *arg)
 	return (double)view.oldest_runnable_ms / 1000;
 }
 
+static double read_oldest_unhandled(void *arg)
+{
+	struct schedule_view view;
+
+	schedule_look(arg, &view);
+	return (double)view.oldest_unhandled_ms / 1000;
+}
+
 static double read_published(void *arg)
 {
 	struct relay_view view;
@@ -174,6 +187,10 @@ static const struct watch {
 	{ { METRICS_GAUGE, "esteira_consumer_lag_records",
 		  "Records of our partitions that are not committed.", { NULL }, NULL, 0 },
 		read_lag, NULL, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_consumer_runnable_lag_records",
+		  "Those of them in partitions that are neither held nor braked.", { NULL }, NULL,
+		  0 },
+		read_runnable, NULL, OF_CONSUMER },
 	{ { METRICS_GAUGE, "esteira_consumer_partitions", "Partitions this process owns.", { NULL },
 		  NULL, 0 },
 		read_partitions, NULL, OF_CONSUMER },
@@ -186,6 +203,10 @@ static const struct watch {
 	{ { METRICS_GAUGE, "esteira_oldest_runnable_seconds",
 		  "How long the oldest record that could run has waited.", { NULL }, NULL, 0 },
 		read_oldest_runnable, NULL, OF_SCHEDULE },
+	{ { METRICS_GAUGE, "esteira_oldest_unhandled_seconds",
+		  "How long the oldest fetched record has waited or been worked on.", { NULL },
+		  NULL, 0 },
+		read_oldest_unhandled, NULL, OF_SCHEDULE },
 	{ { METRICS_COUNTER, "esteira_outbox_published_total", "Events published since start.",
 		  { NULL }, NULL, 0 },
 		read_published, NULL, OF_RELAY },
@@ -230,18 +251,25 @@ static void watch_all(struct admin *admin)
 
 /* --- routes --- */
 
+bool admin_is_alive(const struct admin_signs *signs)
+{
+	bool stuck = signs->idle > 0 && signs->oldest_runnable_ms > STALE_MS && signs->all_up;
+
+	return !stuck && (!signs->reads || signs->tick_age_ms <= STALE_MS);
+}
+
 static bool is_alive(const struct admin *admin)
 {
 	struct schedule_view view;
 
 	schedule_look(engine_schedule(admin->conf.engine), &view);
-	if (engine_consumer(admin->conf.engine) != NULL &&
-		health_tick_age_ms(admin->conf.health) > STALE_MS)
-		return false;
-	/* a runnable record waits though nothing is running and every server answers: we are stuck
-	 */
-	return view.running > 0 || view.oldest_runnable_ms < STALE_MS ||
-	       !health_all_up(admin->conf.health);
+	const struct admin_signs signs = { .reads = engine_consumer(admin->conf.engine) != NULL,
+		.tick_age_ms = health_tick_age_ms(admin->conf.health),
+		.idle = view.idle,
+		.oldest_runnable_ms = view.oldest_runnable_ms,
+		.all_up = health_all_up(admin->conf.health) };
+
+	return admin_is_alive(&signs);
 }
 
 static void send_json(struct web_exchange *exchange, int status, struct buf *body)

@@ -5,6 +5,9 @@
 #ifndef ESTEIRA_FRAME_ADMIN_H
 #define ESTEIRA_FRAME_ADMIN_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct admin;
@@ -23,6 +26,18 @@ struct admin_conf {
 	bool (*ready)(void *arg, struct buf *out);
 	void *arg;
 };
+
+/* What /livez judges by. That it is asked at all says that the loop turns. */
+struct admin_signs {
+	bool reads;		    /* there is a poll thread */
+	int64_t tick_age_ms;	    /* since it came round */
+	size_t idle;		    /* workers without a record */
+	int64_t oldest_runnable_ms; /* how long a record that could run has waited; 0 = none */
+	bool all_up;		    /* every server we stand on answers */
+};
+
+/* Whether a restart could heal nothing. PURE. */
+bool admin_is_alive(const struct admin_signs *signs);
 
 /* Makes the metrics, before anything counts. NULL without memory. */
 struct metrics *admin_metrics_new(const char *service, const char *version);

@@ -1,6 +1,7 @@
 #include "frame/brake.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,20 +20,15 @@ enum {
 	STOPPED_LEAST = 2,
 };
 
-struct pair {
-	const char *route;
-	struct tenant tenant;
-};
-
 struct entry {
 	struct entry *next; /* in its bucket, or among the free ones */
-	struct pair pair;
+	struct brake_pair pair;
 	struct brake brake;
 	int64_t used_ms;
 };
 
 struct sighting {
-	struct pair pair; /* route NULL: a free place */
+	struct brake_pair pair; /* route NULL: a free place */
 	int64_t seen_ms;
 };
 
@@ -45,6 +41,7 @@ struct place {
 };
 
 struct brake_table {
+	_Atomic size_t used, open; /* entries; of them not closed: looked at without the lock */
 	pthread_mutex_t lock;
 	struct entry *buckets[BUCKETS];
 	struct entry *unused; /* given back; behind entries[taken] is what was never used */
@@ -103,7 +100,7 @@ struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_
 
 /* --- pairs --- */
 
-static bool pair_eq(const struct pair *a, const struct pair *b)
+static bool pair_eq(const struct brake_pair *a, const struct brake_pair *b)
 {
 	return tenant_eq(a->tenant, b->tenant) &&
 	       (a->route == b->route || strcmp(a->route, b->route) == 0);
@@ -119,7 +116,7 @@ static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
-static uint32_t pair_hash(const struct pair *pair)
+static uint32_t pair_hash(const struct brake_pair *pair)
 {
 	uint32_t hash = hash_bytes(2166136261U, pair->route, strlen(pair->route));
 
@@ -154,7 +151,7 @@ void brake_table_free(struct brake_table *table)
 }
 
 /* Where the entry hangs, or where it would. */
-static struct entry **find(struct brake_table *table, const struct pair *pair)
+static struct entry **find(struct brake_table *table, const struct brake_pair *pair)
 {
 	struct entry **at = &table->buckets[pair_hash(pair) % BUCKETS];
 
@@ -167,6 +164,8 @@ static void drop(struct brake_table *table, struct entry **at)
 {
 	struct entry *entry = *at;
 
+	table->used--;
+	table->open -= entry->brake.state != BRAKE_CLOSED;
 	*at = entry->next;
 	entry->next = table->unused;
 	table->unused = entry;
@@ -198,8 +197,8 @@ static struct entry *take(struct brake_table *table)
 	return entry;
 }
 
-static void set(
-	struct brake_table *table, const struct pair *pair, struct brake brake, int64_t now_ms)
+static void set(struct brake_table *table, const struct brake_pair *pair, struct brake brake,
+	int64_t now_ms)
 {
 	struct entry **at = find(table, pair);
 	bool trivial = brake.state == BRAKE_CLOSED && brake.failures == 0;
@@ -215,12 +214,15 @@ static void set(
 		at = find(table, pair); /* the end of the bucket may have moved */
 		*entry = (struct entry){ .pair = *pair };
 		*at = entry;
+		table->used++;
 	}
+	table->open -= (*at)->brake.state != BRAKE_CLOSED;
+	table->open += brake.state != BRAKE_CLOSED;
 	(*at)->brake = brake;
 	(*at)->used_ms = now_ms;
 }
 
-static struct brake get(struct brake_table *table, const struct pair *pair)
+static struct brake get(struct brake_table *table, const struct brake_pair *pair)
 {
 	const struct entry *entry = *find(table, pair);
 
@@ -230,8 +232,10 @@ static struct brake get(struct brake_table *table, const struct pair *pair)
 bool brake_allows(struct brake_table *table, const char *route, struct tenant tenant,
 	int64_t now_ms, int64_t *ret_wait_ms)
 {
-	const struct pair pair = { route, tenant };
+	const struct brake_pair pair = { route, tenant };
 
+	if (table->open == 0)
+		return true;
 	pthread_mutex_lock(&table->lock);
 	struct brake brake = get(table, &pair);
 	bool allowed = brake.state == BRAKE_CLOSED || now_ms >= brake.until_ms;
@@ -246,8 +250,10 @@ bool brake_allows(struct brake_table *table, const char *route, struct tenant te
 void brake_tell(struct brake_table *table, const char *route, struct tenant tenant,
 	enum brake_event event, int64_t now_ms)
 {
-	const struct pair pair = { route, tenant };
+	const struct brake_pair pair = { route, tenant };
 
+	if (event == BRAKE_GOOD && table->used == 0)
+		return;
 	pthread_mutex_lock(&table->lock);
 	set(table, &pair, brake_next(get(table, &pair), event, now_ms), now_ms);
 	pthread_mutex_unlock(&table->lock);
@@ -255,14 +261,17 @@ void brake_tell(struct brake_table *table, const char *route, struct tenant tena
 
 size_t brake_count_open(struct brake_table *table)
 {
-	size_t count = 0;
+	return table->open;
+}
 
+bool brake_is_on(struct brake_table *table, const struct brake_pair *pair)
+{
+	if (table->open == 0)
+		return false;
 	pthread_mutex_lock(&table->lock);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (const struct entry *e = table->buckets[i]; e != NULL; e = e->next)
-			count += e->brake.state != BRAKE_CLOSED;
+	bool on = get(table, pair).state != BRAKE_CLOSED;
 	pthread_mutex_unlock(&table->lock);
-	return count;
+	return on;
 }
 
 /* --- what a partition saw --- */
@@ -313,7 +322,7 @@ static struct place *place_of(struct brake_table *table, const char *topic, int3
 	return place;
 }
 
-static void see(struct place *place, const struct pair *pair, int64_t now_ms)
+static void see(struct place *place, const struct brake_pair *pair, int64_t now_ms)
 {
 	uint32_t hash = pair_hash(pair);
 	struct sighting *to = &place->seen[hash % SEEN_MAX];
@@ -331,15 +340,13 @@ static void see(struct place *place, const struct pair *pair, int64_t now_ms)
 	*to = (struct sighting){ *pair, now_ms };
 }
 
-void brake_see(struct brake_table *table, const char *topic, int32_t partition, const char *route,
-	struct tenant tenant, int64_t now_ms)
+void brake_see(struct brake_table *table, const char *topic, int32_t partition,
+	const struct brake_pair *pair, int64_t now_ms)
 {
-	const struct pair pair = { route, tenant };
-
 	pthread_mutex_lock(&table->lock);
 	struct place *place = place_of(table, topic, partition);
 	if (place != NULL)
-		see(place, &pair, now_ms);
+		see(place, pair, now_ms);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -59,9 +59,17 @@ void brake_tell(struct brake_table *table, const char *route, struct tenant tena
 bool brake_stops(struct brake_table *table, const char *topic, int32_t partition, int64_t now_ms,
 	int64_t *ret_wait_ms);
 /* A record of this pair was seen in this partition. */
-void brake_see(struct brake_table *table, const char *topic, int32_t partition, const char *route,
-	struct tenant tenant, int64_t now_ms);
+struct brake_pair {
+	const char *route; /* static */
+	struct tenant tenant;
+};
+void brake_see(struct brake_table *table, const char *topic, int32_t partition,
+	const struct brake_pair *pair, int64_t now_ms);
 
+/* How many are not closed; without a lock. */
 size_t brake_count_open(struct brake_table *table);
+
+/* Whether it is not closed. Asks for no probe. */
+bool brake_is_on(struct brake_table *table, const struct brake_pair *pair);
 
 #endif

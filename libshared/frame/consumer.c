@@ -196,16 +196,20 @@ static void hold_back(struct consumer *consumer)
 
 static void measure_lag(struct consumer *consumer)
 {
-	int64_t lag = 0, low, high;
+	int64_t lag = 0, runnable = 0, low, high;
 
 	for (size_t i = 0; i < consumer->owned_count; i++) {
 		const struct consumer_owned *owned = &consumer->owned[i];
-		if (kafka_consumer_watermarks(consumer->kafka, owned->partition->topic,
-			    owned->partition->number, &low, &high) &&
-			owned->committed >= 0 && high > owned->committed)
-			lag += high - owned->committed;
+		if (!kafka_consumer_watermarks(consumer->kafka, owned->partition->topic,
+			    owned->partition->number, &low, &high) ||
+			owned->committed < 0 || high <= owned->committed)
+			continue;
+		lag += high - owned->committed;
+		if (owned->held_by == 0 && !owned->braked)
+			runnable += high - owned->committed;
 	}
 	consumer->counts.lag = lag;
+	consumer->counts.runnable = runnable;
 }
 
 /* --- life --- */
@@ -231,9 +235,11 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 	consumer->conf = *conf;
 	consumer->arena = arena_new(ARENA_BYTES);
 	consumer->replays.arena = arena_new(REPLAYS_BYTES);
+	consumer->replays.spare = arena_new(REPLAYS_BYTES);
 	consumer->feed = feed_new(&feed);
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer");
-	if (consumer->arena != NULL && consumer->replays.arena != NULL && consumer->feed != NULL)
+	if (consumer->arena != NULL && consumer->replays.arena != NULL &&
+		consumer->replays.spare != NULL && consumer->feed != NULL)
 		e = consumer_side_open(consumer);
 	if (e.kind == ERR_OK)
 		e = kafka_consumer_open(
@@ -298,6 +304,7 @@ void consumer_free(struct consumer *consumer)
 	consumer_side_close(consumer);
 	feed_free(consumer->feed);
 	arena_free(consumer->replays.arena);
+	arena_free(consumer->replays.spare);
 	arena_free(consumer->arena);
 	free(consumer);
 }
@@ -320,6 +327,7 @@ void consumer_look(const struct consumer *consumer, struct consumer_view *ret_vi
 {
 	*ret_view = (struct consumer_view){ .partitions = consumer->counts.partitions,
 		.lag = consumer->counts.lag,
+		.runnable = consumer->counts.runnable,
 		.rebalances = consumer->counts.rebalances,
 		.commits = consumer->counts.commits,
 		.held = consumer->counts.held,

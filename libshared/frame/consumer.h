@@ -34,6 +34,7 @@ struct consumer_conf {
 struct consumer_view {
 	size_t partitions;
 	int64_t lag;	   /* records behind the high watermarks */
+	int64_t runnable;  /* of them, those of partitions that are neither held nor braked */
 	size_t rebalances; /* since start */
 	int64_t commits;   /* since start */
 	size_t held;	   /* partitions that wait for estctl replay confirm */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "frame/takeover.h"
 #include "port/kafka.h"
@@ -58,7 +59,8 @@ static void take(
 		.held_by = start->held_by,
 		.start = start->offset,
 		.otherwise = start->otherwise,
-		.suspect_to = start->suspect_to };
+		.suspect_to = start->suspect_to,
+		.unclean = start->suspect_to > 0 };
 	feed_add(consumer->feed, parked, start->suspect_to > 0);
 	feed_hold(consumer->feed, place->topic, place->partition, start->held_by > 0);
 }
@@ -125,6 +127,7 @@ void consumer_assign_taken(void *arg, const struct kafka_place *places, size_t c
 	(void)count;
 	if (!lost)
 		consumer_commit_turn(consumer, true);
+	failpoint_reach("in_revoke");
 	consumer_side_clear(consumer);
 	schedule_revoke(consumer->conf.schedule);
 	feed_clear(consumer->feed);

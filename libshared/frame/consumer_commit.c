@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "frame/assign.h"
 #include "frame/fence.h"
 #include "frame/journal.h"
@@ -82,18 +83,18 @@ static void note_committed(
 	consumer->counts.commits += (int64_t)count;
 }
 
-/* What is committed did not end the process. */
+/* Those that were in hand when the last owner died are through. */
 static struct err forget_suspects(struct consumer *consumer)
 {
 	for (size_t i = 0; i < consumer->owned_count; i++) {
 		struct consumer_owned *owned = &consumer->owned[i];
-		if (owned->suspect_to == 0)
+		if (owned->suspect_to == 0 || owned->committed < owned->suspect_to)
 			continue;
-		TRY(journal_forget(consumer->conf.pg, consumer->conf.group, owned->partition->topic,
-			owned->partition->number, owned->committed));
+		const struct journal_place place = { consumer->conf.group, owned->partition->topic,
+			owned->partition->number };
+		TRY(journal_forget(consumer->conf.pg, &place, owned->committed));
 		TRY(pg_sync(consumer->conf.pg));
-		if (owned->committed >= owned->suspect_to)
-			owned->suspect_to = 0;
+		owned->suspect_to = 0;
 	}
 	return err_ok();
 }
@@ -120,6 +121,7 @@ static struct err commit(struct consumer *consumer, bool last)
 		fences[i].clean = last;
 	TRY(fence_progress(
 		consumer->conf.pg, consumer->arena, consumer->conf.group, fences, count));
+	failpoint_reach("before_kafka_commit");
 	TRY(kafka_consumer_commit(consumer->kafka, places, count, last));
 	note_committed(consumer, places, count);
 	return forget_suspects(consumer);

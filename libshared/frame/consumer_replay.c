@@ -59,23 +59,27 @@ static struct err let_go(struct consumer *consumer, struct consumer_owned *owned
 	return err_ok();
 }
 
+/* While Postgres is away the old list holds: without it a record read again would be of epoch 0,
+ * hence a duplicate. */
 struct err consumer_replay_load(struct consumer *consumer)
 {
-	const char **topics;
-	int32_t *numbers;
+	struct consumer_replays *replays = &consumer->replays;
+	struct arena *fresh = replays->spare;
+	struct replay_list list = { NULL, 0 };
 
-	consumer->replays.list = (struct replay_list){ NULL, 0 };
-	arena_reset(consumer->replays.arena);
-	topics = arena_alloc(consumer->replays.arena, CONSUMER_PARTITIONS_MAX * sizeof *topics);
-	numbers = arena_alloc(consumer->replays.arena, CONSUMER_PARTITIONS_MAX * sizeof *numbers);
+	arena_reset(fresh);
+	const char **topics = arena_alloc(fresh, CONSUMER_PARTITIONS_MAX * sizeof *topics);
+	int32_t *numbers = arena_alloc(fresh, CONSUMER_PARTITIONS_MAX * sizeof *numbers);
 	if (topics == NULL || numbers == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < consumer->owned_count; i++) {
 		topics[i] = consumer->owned[i].partition->topic;
 		numbers[i] = consumer->owned[i].partition->number;
 	}
-	return replay_load(consumer->conf.pg, consumer->replays.arena, consumer->conf.group, topics,
-		numbers, consumer->owned_count, &consumer->replays.list);
+	TRY(replay_load(consumer->conf.pg, fresh, consumer->conf.group, topics, numbers,
+		consumer->owned_count, &list));
+	*replays = (struct consumer_replays){ fresh, replays->arena, list };
+	return err_ok();
 }
 
 /* A rewind is over when all of it is committed. */
@@ -88,9 +92,10 @@ static struct err finish_rewinds(struct consumer *consumer)
 		if (owned == NULL || replay->kind != REPLAY_REWIND ||
 			replay->state != REPLAY_OPEN || owned->committed < replay->to)
 			continue;
+		bool done;
 		arena_reset(consumer->arena);
-		TRY(replay_finish(
-			consumer->conf.pg, consumer->arena, replay->id, consumer->conf.outbox));
+		TRY(replay_finish(consumer->conf.pg, consumer->arena, replay->id,
+			consumer->conf.outbox, &done));
 	}
 	return err_ok();
 }

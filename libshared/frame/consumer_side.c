@@ -5,6 +5,14 @@
 
 #include "frame/side.h"
 
+static bool is_unclean(struct consumer *consumer, const struct partition *source)
+{
+	const struct consumer_owned *owned =
+		consumer_state_find(consumer, source->topic, source->number);
+
+	return owned != NULL && owned->unclean;
+}
+
 static void on_side_record(void *arg, struct partition *source, const struct replay *replay,
 	const struct kafka_record *record)
 {
@@ -17,6 +25,7 @@ static void on_side_record(void *arg, struct partition *source, const struct rep
 		return;
 	}
 	made->partition = source;
+	made->past.suspect = is_unclean(consumer, source);
 	schedule_add(consumer->conf.schedule, made);
 }
 

@@ -22,6 +22,7 @@ struct consumer_owned {
 	struct partition *partition; /* its log */
 	int64_t committed;
 	bool paused, braked;
+	bool unclean;	    /* its last owner died: what is parked or read beside is suspect too */
 	bool sought;	    /* nothing was read since we moved it: the library's position is old */
 	int64_t held_by;    /* the replay that waits for confirmation; 0 = none */
 	int64_t start;	    /* held: where to go on when the move is confirmed */
@@ -59,11 +60,11 @@ struct consumer_counts {
 	size_t hold_count;    /* listed; held says how many there are */
 	struct consumer_hold holds[CONSUMER_HOLDS_MAX];
 	_Atomic size_t partitions, rebalances, held, braked, cuts;
-	_Atomic int64_t lag, commits;
+	_Atomic int64_t lag, runnable, commits;
 };
 
 struct consumer_replays {
-	struct arena *arena;
+	struct arena *arena, *spare; /* the list's, and the next one's */
 	struct replay_list list;
 };
 

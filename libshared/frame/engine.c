@@ -9,10 +9,12 @@
 #include "frame/brake.h"
 #include "frame/claim.h"
 #include "frame/consumer.h"
+#include "frame/effect.h"
 #include "frame/execute.h"
 #include "frame/inbox.h"
 #include "frame/metrics.h"
 #include "frame/park.h"
+#include "frame/redrive.h"
 #include "frame/relay.h"
 
 enum {
@@ -20,6 +22,9 @@ enum {
 	WORKER_CONNECTIONS = 2,
 	STACK_BYTES = 1 << 20,
 	MAINTAIN_MS = 3600 * 1000,
+	REDRIVE_MS = 1000,
+	REDRIVE_REST = 20, /* times as long as the turn took */
+	EFFECTS_MS = 10000,
 	CHORES_BYTES = 1 << 20,
 	KAFKA_ASK_MS = 5000,  /* how often */
 	KAFKA_WAIT_MS = 2000, /* for an answer */
@@ -28,9 +33,15 @@ enum {
 
 struct threads {
 	pthread_t workers[WORKERS_MAX], poll, relay;
+	pthread_mutex_t alone; /* execute.h */
 	int worker_count;
 	bool poll_runs, relay_runs;
 	_Atomic bool relay_stops;
+};
+
+struct counters {
+	struct metric *records, *seconds, *handler, *dead, *delay, *effects;
+	bool ledgered; /* a route makes effects outside */
 };
 
 struct engine {
@@ -45,7 +56,7 @@ struct engine {
 	struct arena *arena; /* of the relay's thread */
 	struct consumer *consumer;
 	struct execute_conf execute;
-	struct metric *records, *seconds;
+	struct counters counters;
 	struct threads threads;
 };
 
@@ -53,6 +64,15 @@ static const struct metrics_spec records_spec = { METRICS_COUNTER, "esteira_reco
 	"Records by what became of them.", { "type", "outcome" }, NULL, 0 };
 static const struct metrics_spec seconds_spec = { METRICS_HISTOGRAM, "esteira_record_seconds",
 	"From a worker's hand to the commit.", { "type" }, NULL, 0 };
+static const struct metrics_spec handler_spec = { METRICS_HISTOGRAM, "esteira_handler_seconds",
+	"A record's part in the service's own steps.", { "type" }, NULL, 0 };
+static const struct metrics_spec dead_spec = { METRICS_COUNTER, "esteira_dead_letters_total",
+	"Records given up, by the class of their error.", { "class" }, NULL, 0 };
+static const struct metrics_spec delay_spec = { METRICS_HISTOGRAM, "esteira_outbox_delay_seconds",
+	"From an event's row to its delivery.", { NULL }, NULL, 0 };
+static const struct metrics_spec effects_spec = { METRICS_GAUGE, "esteira_effects",
+	"Effects that are not over, by state; known to the leading process.", { "state" }, NULL,
+	0 };
 
 static void on_fatal(void *arg, struct err e)
 {
@@ -61,14 +81,24 @@ static void on_fatal(void *arg, struct err e)
 	engine->conf.fail(engine->conf.arg, e);
 }
 
-static void on_count(void *arg, const char *type, const char *outcome, int64_t took_us)
+static void on_count(
+	void *arg, const char *type, const char *outcome, int64_t took_us, int64_t handler_us)
 {
 	const struct engine *engine = arg;
 	const char *const labels[] = { type, outcome };
 
-	metrics_add(engine->records, labels, 1);
+	metrics_add(engine->counters.records, labels, 1);
 	if (took_us >= 0)
-		metrics_observe(engine->seconds, labels, (double)took_us / 1e6);
+		metrics_observe(engine->counters.seconds, labels, (double)took_us / 1e6);
+	if (handler_us > 0)
+		metrics_observe(engine->counters.handler, labels, (double)handler_us / 1e6);
+}
+
+static void on_dead(void *arg, const char *error_class)
+{
+	const struct engine *engine = arg;
+
+	metrics_add(engine->counters.dead, &error_class, 1);
 }
 
 /* --- threads --- */
@@ -92,9 +122,59 @@ static void *poll_main(void *arg)
 }
 
 struct chores {
-	int64_t renewed_ms, maintained_ms, asked_ms;
+	int64_t renewed_ms, maintained_ms, asked_ms, redrive_ms, counted_ms;
 	struct err kafka; /* the last answer */
+	bool no_effects;  /* no route makes any, and none was found */
 };
+
+/* One process of the service at a time: the one that leads the relay. */
+static struct err redrive(struct engine *engine, struct chores *chores)
+{
+	struct relay_view view;
+
+	int64_t from_ms = clock_mono_ms();
+
+	chores->redrive_ms = from_ms + REDRIVE_MS;
+	relay_look(engine->relay, &view);
+	if (!view.leader || engine->conf.names->topic_count == 0)
+		return err_ok();
+	arena_reset(engine->arena);
+	struct err e = redrive_turn(
+		engine->relay_pg, engine->arena, engine->conf.names->group, engine->conf.version);
+	/* a long list of letters that all wait for something must not be all that this thread does
+	 */
+	chores->redrive_ms += REDRIVE_REST * (clock_mono_ms() - from_ms);
+	return e;
+}
+
+static void show_effects(const struct engine *engine, const int64_t *counts)
+{
+	static const enum effect_state open[] = { EFFECT_INTENT, EFFECT_SENDING, EFFECT_UNKNOWN };
+
+	for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+		const char *state = effect_state_name(open[i]);
+		metrics_set(engine->counters.effects, &state, (double)counts[open[i]]);
+	}
+}
+
+/* Of the leader alone, so that a sum over processes counts each once. */
+static struct err count_effects(struct engine *engine, struct chores *chores)
+{
+	int64_t counts[EFFECT_UNKNOWN + 1] = { 0 };
+	struct relay_view view;
+
+	chores->counted_ms = clock_mono_ms();
+	relay_look(engine->relay, &view);
+	if (view.leader) {
+		arena_reset(engine->arena);
+		TRY(effect_count(engine->relay_pg, engine->arena, counts));
+		chores->no_effects = !engine->counters.ledgered && counts[EFFECT_INTENT] == 0 &&
+				     counts[EFFECT_SENDING] == 0 && counts[EFFECT_UNKNOWN] == 0;
+	}
+	if (!chores->no_effects)
+		show_effects(engine, counts);
+	return err_ok();
+}
 
 /* Renewing claims and making inbox partitions ride on the relay's thread: it turns every 100 ms
  * anyway. */
@@ -115,6 +195,10 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 		chores->maintained_ms = now;
 		e = inbox_maintain(engine->relay_pg);
 	}
+	if (e.kind == ERR_OK && now >= chores->redrive_ms)
+		e = redrive(engine, chores);
+	if (e.kind == ERR_OK && !chores->no_effects && now - chores->counted_ms >= EFFECTS_MS)
+		e = count_effects(engine, chores);
 	return e.kind == ERR_FATAL ? e : err_ok();
 }
 
@@ -185,9 +269,19 @@ static struct err start_reading(struct engine *engine, const struct route *route
 	};
 
 	TRY(consumer_open(&conf, &engine->consumer));
+	health_tick(engine->conf.health); /* one that never comes round is stuck too */
 	TRY(start_thread(&engine->threads.poll, poll_main, engine));
 	engine->threads.poll_runs = true;
 	return err_ok();
+}
+
+/* A step for what a call outside came to, when it did not come to its end. */
+static bool makes_effects(const struct route *routes)
+{
+	for (; routes != NULL && routes->type != NULL; routes++)
+		if (routes->failed != NULL)
+			return true;
+	return false;
 }
 
 struct err engine_start(struct engine *engine, const struct route *routes, int threads, void *state)
@@ -207,7 +301,9 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.park = engine->park,
 		.brakes = engine->brakes,
 		.health = engine->conf.health,
-		.hooks = { on_count, on_fatal, engine } };
+		.alone = &running->alone,
+		.hooks = { on_count, on_dead, on_fatal, engine } };
+	engine->counters.ledgered = makes_effects(routes);
 	TRY(start_thread(&running->relay, relay_main, engine));
 	running->relay_runs = true;
 	if (names->topic_count == 0)
@@ -257,6 +353,16 @@ void engine_stop(struct engine *engine)
 
 /* --- parts --- */
 
+static void count_with(struct metrics *metrics, struct counters *counters)
+{
+	*counters = (struct counters){ .records = metrics_register(metrics, &records_spec),
+		.seconds = metrics_register(metrics, &seconds_spec),
+		.handler = metrics_register(metrics, &handler_spec),
+		.dead = metrics_register(metrics, &dead_spec),
+		.delay = metrics_register(metrics, &delay_spec),
+		.effects = metrics_register(metrics, &effects_spec) };
+}
+
 struct err engine_open(const struct engine_conf *conf, struct engine **ret_engine)
 {
 	struct engine *engine = calloc(1, sizeof *engine);
@@ -266,8 +372,8 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	relay_pg.idle_session_ms = RELAY_IDLE_MS;
 	engine->conf = *conf;
-	engine->records = metrics_register(conf->metrics, &records_spec);
-	engine->seconds = metrics_register(conf->metrics, &seconds_spec);
+	count_with(conf->metrics, &engine->counters);
+	pthread_mutex_init(&engine->threads.alone, NULL);
 	engine->schedule = schedule_new();
 	engine->pool = pg_pool_new(&conf->names->pg, WORKER_CONNECTIONS);
 	engine->consumer_pg = pg_new(&conf->names->frame);
@@ -286,6 +392,7 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 		engine_close(engine);
 		return e;
 	}
+	relay_measure(engine->relay, engine->counters.delay);
 	*ret_engine = engine;
 	return err_ok();
 }
@@ -304,6 +411,7 @@ void engine_close(struct engine *engine)
 	pg_pool_free(engine->pool);
 	pg_free(engine->consumer_pg);
 	pg_free(engine->relay_pg);
+	pthread_mutex_destroy(&engine->threads.alone);
 	free(engine);
 }
 

@@ -58,9 +58,12 @@ static bool is_allowed(struct worker *worker, struct task *task, bool *ret_lane_
 	int64_t now_ms = clock_mono_ms(), wait_ms = 0;
 	const char *route = task->record->route->type->name;
 
+	const struct brake_pair pair = { route, task->event.tenant };
 	brake_see(worker->conf->brakes, task->record->partition->topic,
-		task->record->partition->number, route, task->event.tenant, now_ms);
-	if (brake_allows(worker->conf->brakes, route, task->event.tenant, now_ms, &wait_ms))
+		task->record->partition->number, &pair, now_ms);
+	/* one that is tried again in place was let through before */
+	if (task->record->past.tries > 0 ||
+		brake_allows(worker->conf->brakes, route, task->event.tenant, now_ms, &wait_ms))
 		return true;
 	*ret_lane_goes_on = failure_brake(worker, task, wait_ms, err_ok());
 	return false;
@@ -110,16 +113,16 @@ static void run_apart(struct worker *worker, size_t records)
 
 static struct err read_all(struct worker *worker, size_t records)
 {
-	int64_t now_ms = clock_mono_ms(), wait_ms;
+	int64_t now_ms = clock_mono_ms();
 
 	for (size_t i = 0; i < records; i++) {
 		struct record *record = worker->records[i];
 		struct task *task = &worker->tasks[i];
 		TRY(transact_read(&worker->transact, record, task));
+		const struct brake_pair pair = { record->route->type->name, task->event.tenant };
 		brake_see(worker->conf->brakes, record->partition->topic, record->partition->number,
-			record->route->type->name, task->event.tenant, now_ms);
-		if (!brake_allows(worker->conf->brakes, record->route->type->name,
-			    task->event.tenant, now_ms, &wait_ms))
+			&pair, now_ms);
+		if (brake_is_on(worker->conf->brakes, &pair))
 			return err_retry(ERR_CODE_TRY_AGAIN, "a brake is on");
 	}
 	return err_ok();

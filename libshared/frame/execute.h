@@ -6,6 +6,8 @@
 #ifndef ESTEIRA_FRAME_EXECUTE_H
 #define ESTEIRA_FRAME_EXECUTE_H
 
+#include <pthread.h>
+
 #include "base/err.h"
 #include "frame/health.h"
 #include "frame/outbox.h"
@@ -20,9 +22,13 @@ struct relay;
 
 /* What the process wants to know of its workers; any worker's thread. */
 struct execute_hooks {
-	/* A record came to an end, or not: outcome "done", "duplicate", "retry", "dead", "fenced",
-	 * "claimed", "parked", "gone", "held", "stale". took_us < 0: not measured. */
-	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us);
+	/* A record came to an end, or not: outcome "done", "duplicate", "retry", "again", "dead",
+	 * "fenced", "claimed", "parked", "gone", "held", "stale". took_us < 0: not measured;
+	 * handler_us, its part in the service's own steps, 0: none ran. */
+	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us,
+		int64_t handler_us);
+	/* A record became a dead letter (or did so again). */
+	void (*dead)(void *arg, const char *error_class);
 	void (*fatal)(void *arg, struct err e); /* the process has to end */
 	void *arg;
 };
@@ -41,6 +47,7 @@ struct execute_conf {
 	struct park *park;
 	struct brake_table *brakes;
 	struct health *health;
+	pthread_mutex_t *alone; /* of the one that runs alone: failure_run_suspect */
 	struct execute_hooks hooks;
 };
 

@@ -1,15 +1,48 @@
 #include "frame/failure.h"
 
+#include <pthread.h>
+
 #include "base/clock.h"
 #include "frame/brake.h"
 #include "frame/journal.h"
 #include "frame/transact_end.h"
 #include "port/pg.h"
 
-bool failure_later(struct worker *worker, struct task *task, int64_t delay_ms)
+enum { ALONE_AGAIN_MS = 200 };
+
+static struct journal_batch batch_of(const struct worker *worker, const struct record *record)
+{
+	const struct partition *partition = record->partition;
+
+	return (struct journal_batch){ { worker->conf->group, partition->topic, partition->number },
+		&record->offset, 1 };
+}
+
+/* It waits: whatever ends the process now, it is not this record. Not while Postgres is away: then
+ * its line stays, and the next try needs no second one. */
+static void take_note_back(struct worker *worker, struct record *record)
+{
+	const struct journal_batch batch = batch_of(worker, record);
+
+	if (!record->past.noted)
+		return;
+	struct pg *pg = pg_pool_take(worker->conf->pool);
+	struct err e = journal_undo(pg, worker->transact.arena, &batch);
+	pg_pool_give(worker->conf->pool, pg);
+	record->past.noted = e.kind != ERR_OK;
+	record->past.suspect = e.kind == ERR_OK;
+}
+
+static bool put_back(struct worker *worker, struct task *task, int64_t delay_ms)
 {
 	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_LATER, delay_ms);
 	return false;
+}
+
+bool failure_later(struct worker *worker, struct task *task, int64_t delay_ms)
+{
+	take_note_back(worker, task->record);
+	return put_back(worker, task, delay_ms);
 }
 
 static uint32_t jitter(void)
@@ -59,7 +92,7 @@ static bool end_failed(struct worker *worker, struct task *task, const char *eve
 		tell_outage(worker, task, e);
 	if (e.kind == ERR_FATAL)
 		die(worker, e);
-	return failure_later(
+	return put_back(
 		worker, task, verdict.delay_ms > 0 ? verdict.delay_ms : VERDICT_WAIT_MAX_MS);
 }
 
@@ -84,6 +117,7 @@ static bool bury(struct worker *worker, struct task *task, struct err why)
 	}
 	tell_brake(worker, task, BRAKE_BAD);
 	worker_count(worker, task, "dead", -1);
+	worker->conf->hooks.dead(worker->conf->hooks.arg, err_class_name(err_code_class(why.code)));
 	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
 	return true;
 }
@@ -156,14 +190,16 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 	case VERDICT_WAIT:
 		past->tries--;
 		tell_outage(worker, task, e);
-		return failure_later(worker, task, verdict.delay_ms);
+		return err_is(e, ERR_CODE_POSTGRES_AWAY)
+			       ? put_back(worker, task, verdict.delay_ms)
+			       : failure_later(worker, task, verdict.delay_ms);
 	case VERDICT_PARK:
 		return retry_later(worker, task, &verdict);
 	case VERDICT_BRAKE:
 		return brake_now(worker, task, e);
 	case VERDICT_FORGET:
 		worker_count(worker, task, "fenced", -1);
-		return failure_later(worker, task, verdict.delay_ms);
+		return put_back(worker, task, verdict.delay_ms);
 	case VERDICT_BURY:
 		return bury(worker, task, verdict.why);
 	case VERDICT_DIE:
@@ -171,7 +207,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 	}
 	worker_log(worker, task, "record.fatal", e);
 	die(worker, e);
-	return failure_later(worker, task, VERDICT_WAIT_MAX_MS);
+	return put_back(worker, task, VERDICT_WAIT_MAX_MS);
 }
 
 void failure_all_wait(struct worker *worker, size_t records, struct err e)
@@ -181,24 +217,36 @@ void failure_all_wait(struct worker *worker, size_t records, struct err e)
 	for (size_t i = 0; i < records; i++) {
 		struct verdict verdict = judge(worker, worker->records[i], e);
 		worker->tasks[0] = (struct task){ .record = worker->records[i] };
-		failure_later(worker, &worker->tasks[0], verdict.delay_ms);
+		put_back(worker, &worker->tasks[0], verdict.delay_ms);
 	}
 }
 
 /* --- suspects --- */
 
-static struct err look_and_note(struct worker *worker, const struct record *record, int *ret_count)
+static struct err look_into_journal(
+	struct worker *worker, const struct record *record, int *ret_count)
 {
-	const struct partition *partition = record->partition;
+	const struct journal_batch batch = batch_of(worker, record);
 	struct pg *pg = pg_pool_take(worker->conf->pool);
-	struct err e = journal_look(pg, worker->transact.arena, worker->conf->group,
-		partition->topic, partition->number, &record->offset, 1, ret_count);
+	struct err e = journal_look(pg, worker->transact.arena, &batch, ret_count);
 
-	if (e.kind == ERR_OK && *ret_count < JOURNAL_ATTEMPTS_MAX)
-		e = journal_note(pg, worker->transact.arena, worker->conf->group, partition->topic,
-			partition->number, &record->offset, 1);
 	pg_pool_give(worker->conf->pool, pg);
 	return e;
+}
+
+static bool note_and_run(struct worker *worker, struct record *record,
+	bool (*run)(struct worker *worker, struct record *record))
+{
+	const struct journal_batch batch = batch_of(worker, record);
+	struct pg *pg = pg_pool_take(worker->conf->pool);
+	struct err e = journal_note(pg, worker->transact.arena, &batch);
+
+	pg_pool_give(worker->conf->pool, pg);
+	if (e.kind != ERR_OK)
+		return failure_judge(worker, &worker->tasks[0], e);
+	record->past.suspect = false;
+	record->past.noted = true;
+	return run(worker, record);
 }
 
 bool failure_note_all(struct worker *worker, size_t records)
@@ -206,6 +254,9 @@ bool failure_note_all(struct worker *worker, size_t records)
 	const struct partition *partition = worker->records[0]->partition;
 	struct arena *arena = worker->transact.arena;
 	int64_t offsets[SCHEDULE_BATCH_MAX];
+	const struct journal_batch batch = {
+		{ worker->conf->group, partition->topic, partition->number }, offsets, records
+	};
 	int counts[SCHEDULE_BATCH_MAX];
 	bool fresh = true;
 
@@ -213,16 +264,16 @@ bool failure_note_all(struct worker *worker, size_t records)
 	for (size_t i = 0; i < records; i++)
 		offsets[i] = worker->records[i]->offset;
 	struct pg *pg = pg_pool_take(worker->conf->pool);
-	struct err e = journal_look(pg, arena, worker->conf->group, partition->topic,
-		partition->number, offsets, records, counts);
+	struct err e = journal_look(pg, arena, &batch, counts);
 	for (size_t i = 0; i < records; i++)
 		fresh = fresh && e.kind == ERR_OK && counts[i] == 0;
 	if (fresh)
-		e = journal_note(pg, arena, worker->conf->group, partition->topic,
-			partition->number, offsets, records);
+		e = journal_note(pg, arena, &batch);
 	pg_pool_give(worker->conf->pool, pg);
-	for (size_t i = 0; i < records && fresh && e.kind == ERR_OK; i++)
+	for (size_t i = 0; i < records && fresh && e.kind == ERR_OK; i++) {
 		worker->records[i]->past.suspect = false;
+		worker->records[i]->past.noted = true;
+	}
 	return fresh && e.kind == ERR_OK;
 }
 
@@ -235,12 +286,17 @@ bool failure_run_suspect(struct worker *worker, struct record *record,
 	arena_reset(worker->transact.arena);
 	struct err named = transact_name(&worker->transact, record, task);
 	(void)named; /* without a name it can still be written down, by its offset */
-	struct err e = look_and_note(worker, record, &count);
+	struct err e = look_into_journal(worker, record, &count);
 	if (e.kind != ERR_OK)
 		return failure_judge(worker, task, e);
 	if (count >= JOURNAL_ATTEMPTS_MAX)
 		return bury(worker, task,
 			err_reject(ERR_CODE_CRASHED, err_code_title(ERR_CODE_CRASHED)));
-	record->past.suspect = false; /* written down: the next try here needs no second line */
-	return run(worker, record);
+	if (count == 0)
+		return note_and_run(worker, record, run);
+	if (pthread_mutex_trylock(worker->conf->alone) != 0)
+		return failure_later(worker, task, ALONE_AGAIN_MS);
+	bool goes_on = note_and_run(worker, record, run);
+	pthread_mutex_unlock(worker->conf->alone);
+	return goes_on;
 }

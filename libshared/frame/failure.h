@@ -26,7 +26,8 @@ void failure_all_wait(struct worker *worker, size_t records, struct err e);
 bool failure_note_all(struct worker *worker, size_t records);
 
 /* A record that may have ended a process: written down, then run; buried as `crash` when it was
- * written down too often. */
+ * written down too often. Of those that were written down before only one runs at a time, so that
+ * no long work is blamed for what another record did. */
 bool failure_run_suspect(struct worker *worker, struct record *record,
 	bool (*run)(struct worker *worker, struct record *record));
 

@@ -7,12 +7,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/id.h"
+#include "frame/inbox.h"
 
 struct pg;
 
-/* Whether the group holds this event so. Failures: pg_query. */
-struct err held_look(struct pg *pg, struct arena *arena, const char *group, struct id event_id,
-	bool *ret_held) ERR_MUST_USE;
+/* Whether the group holds this event so, under another epoch than the entry's: under its own it is
+ * on its way by this very replay, which a crash has interrupted. Failures: pg_query. */
+struct err held_look(struct pg *pg, struct arena *arena, const char *group,
+	const struct inbox_entry *entry, bool *ret_held) ERR_MUST_USE;
 
 #endif

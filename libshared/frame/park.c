@@ -12,12 +12,12 @@
 
 enum { MESSAGE_MAX = 1024 };
 
-/* ORDER BY .. LIMIT 1 keeps the look-up on parked_key_idx whatever the planner believes. */
+/* ORDER BY .. LIMIT 1 takes parked_key_idx in its order. */
 static const struct pg_statement heads = { "park_heads",
 	"SELECT u.n, h.off, h.id FROM unnest($4::uuid[], $5::text[]) WITH ORDINALITY "
 	"AS u (tenant, key, n) CROSS JOIN LATERAL (SELECT off, id FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 AND tenant_id = u.tenant "
-	"AND ordering_key = u.key ORDER BY off, id LIMIT 1) AS h" };
+	"AND ordering_key = u.key ORDER BY off, epoch LIMIT 1) AS h" };
 static const struct pg_statement insert = { "park_insert",
 	"INSERT INTO parked (grp, topic, part, off, epoch, event_id, tenant_id, ordering_key, "
 	"due_at, attempts, reason, headers, key, payload, error_code, error_message, "
@@ -29,7 +29,7 @@ static const struct pg_statement insert = { "park_insert",
 	"$12::bytea[], $13::bytea[], $14::bytea[], $15::text[], $16::text[], "
 	"$17::timestamptz[], $18::uuid[]) AS u (off, epoch, event, tenant, ordering, due_in, "
 	"attempts, reason, headers, key, payload, code, message, first, dead) "
-	"ON CONFLICT (grp, topic, part, off, epoch) DO NOTHING" };
+	"ON CONFLICT (grp, topic, part, tenant_id, ordering_key, off, epoch) DO NOTHING" };
 static const struct pg_statement delete_rows = { "park_delete",
 	"WITH gone AS (DELETE FROM parked WHERE id = ANY ($1::bigint[]) RETURNING 1) "
 	"SELECT count(*) FROM gone" };
@@ -41,7 +41,8 @@ static const struct pg_statement update = { "park_update",
 	"'hold' THEN payload END WHERE id = $1" };
 static const struct pg_statement discover = { "park_discover",
 	"SELECT u.n FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS u (t, p, n) "
-	"CROSS JOIN LATERAL (SELECT 1 FROM parked WHERE grp = $1 AND topic = u.t AND part = u.p "
+	"CROSS JOIN LATERAL (SELECT 1 FROM parked WHERE grp = $1 AND topic = u.t "
+	"AND part = u.p "
 	"ORDER BY tenant_id, ordering_key LIMIT 1) AS found" };
 /* 10,000 = PARK_COUNT_MAX */
 static const struct pg_statement count_rows = { "park_count",
@@ -58,7 +59,7 @@ static const struct pg_statement count_rows = { "park_count",
 	"ORDER BY due_at LIMIT 10000) UNION ALL "
 	"SELECT reason FROM (SELECT reason FROM parked "
 	"WHERE grp = $1 AND topic = u.t AND part = u.p "
-	"ORDER BY tenant_id, ordering_key, off, id LIMIT 10000) AS all_rows "
+	"ORDER BY tenant_id, ordering_key, off, epoch LIMIT 10000) AS all_rows "
 	"WHERE reason IN ('blocked', 'overflow')) AS r" };
 
 const char *park_reason_name(enum park_reason reason)

@@ -15,55 +15,70 @@ enum { RING_MAX = 200, BYTES_MAX = 4 << 20 };
  * $1-$3 partition, $4-$5 cursor, $6 the cursor is a key that had its turn, $7 due heads first,
  * $8 bytes.
  *
- *   ring   up to 200 keys from the cursor on, a loose index scan: one probe a key, which is its
- *          first row
- *   head   keys whose first row is due, oldest first. A due row that is not the first waits for
- *          others; of 500 due rows those are passed over
- *   keys   both, no key twice, in turn
+ *   ring   up to 200 keys from the cursor on, one probe a key, which finds its first row
+ *   due    up to 200 due rows, oldest first
+ *   head   of these the ones that are the first of their key; the others wait for it
+ *   keys   head and ring, no key twice, in turn
  *   loaded of each key the rows until the first not due, until there are 500
  *
- * The answer is one row a parked row, at least one; columns 0 to 4: the ring's last key and number,
- * whether there is any row, whether a limit cut. Each sub-select has ORDER BY and LIMIT, so that it
- * stays an index scan without statistics and with any. That a LATERAL gives its rows key by key is
- * relied on for speed, never for order.
+ * Everything walks an index row by row, LIMIT 1: with a larger limit the planner reads and sorts a
+ * whole key as soon as its statistics believe it smaller. (Statistics of an empty table make it
+ * sort even so, until autovacuum has seen the rows.) OFFSET 0 keeps the last join a probe a row.
+ * That a LATERAL gives its rows key by key is relied on for speed, never for order.
+ *
+ * The answer is one row a parked row, at least one.
  */
 static const struct pg_statement load = { "park_load",
 	"WITH RECURSIVE ring AS ("
 	"(SELECT tenant_id, ordering_key, due_at, 0 AS n FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 AND (tenant_id, ordering_key) >= ($4, $5) "
-	"ORDER BY tenant_id, ordering_key, off, id LIMIT 1) UNION ALL "
+	"ORDER BY tenant_id, ordering_key, off, epoch LIMIT 1) "
+	"UNION ALL "
 	"SELECT p.tenant_id, p.ordering_key, p.due_at, r.n + 1 FROM ring AS r CROSS JOIN LATERAL "
 	"(SELECT tenant_id, ordering_key, due_at FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 "
 	"AND (tenant_id, ordering_key) > (r.tenant_id, r.ordering_key) "
-	"ORDER BY tenant_id, ordering_key, off, id LIMIT 1) AS p WHERE r.n < 200), "
+	"ORDER BY tenant_id, ordering_key, off, epoch LIMIT 1) AS p "
+	"WHERE r.n < 200), "
 	"last AS (SELECT tenant_id, ordering_key, n FROM ring ORDER BY n DESC LIMIT 1), "
-	"head AS MATERIALIZED (SELECT d.tenant_id, d.ordering_key FROM "
-	"(SELECT id, tenant_id, ordering_key FROM parked "
+	"due AS ((SELECT id, due_at, tenant_id, ordering_key, 1 AS n FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 AND due_at <= now() "
-	"AND reason NOT IN ('blocked', 'overflow') ORDER BY due_at LIMIT 500) AS d "
+	"AND reason NOT IN ('blocked', 'overflow') ORDER BY due_at, id LIMIT 1) UNION ALL "
+	"SELECT p.id, p.due_at, p.tenant_id, p.ordering_key, d.n + 1 FROM due AS d "
+	"CROSS JOIN LATERAL (SELECT id, due_at, tenant_id, ordering_key FROM parked "
+	"WHERE grp = $1 AND topic = $2 AND part = $3 AND due_at <= now() "
+	"AND reason NOT IN ('blocked', 'overflow') AND (due_at, id) > (d.due_at, d.id) "
+	"ORDER BY due_at, id LIMIT 1) AS p WHERE d.n < 200), "
+	"head AS MATERIALIZED (SELECT d.tenant_id, d.ordering_key, d.n FROM due AS d "
 	"CROSS JOIN LATERAL (SELECT id FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 AND tenant_id = d.tenant_id "
-	"AND ordering_key = d.ordering_key ORDER BY off, id LIMIT 1) AS h "
-	"WHERE h.id = d.id LIMIT 100), "
-	"keys AS MATERIALIZED (SELECT * FROM (SELECT tenant_id, ordering_key, -1 AS n FROM head "
-	"UNION ALL SELECT tenant_id, ordering_key, n FROM ring WHERE due_at <= now() "
+	"AND ordering_key = d.ordering_key ORDER BY off, epoch LIMIT 1) AS h WHERE h.id = "
+	"d.id), "
+	"keys AS MATERIALIZED (SELECT * FROM (SELECT tenant_id, ordering_key, n - 1000 AS n "
+	"FROM head UNION ALL SELECT tenant_id, ordering_key, n FROM ring WHERE due_at <= now() "
 	"AND NOT ($6 AND tenant_id = $4 AND ordering_key = $5) "
 	"AND (tenant_id, ordering_key) NOT IN (SELECT tenant_id, ordering_key FROM head)) AS k "
 	"ORDER BY (n < 0) = $7 DESC, n), "
 	"loaded AS (SELECT *, count(*) OVER () AS taken, row_number() OVER () AS place, "
 	"sum(coalesce(octet_length(payload), 0) + coalesce(octet_length(headers), 0)) "
 	"OVER (ROWS UNBOUNDED PRECEDING) AS bytes FROM (SELECT k.n, r.* FROM keys AS k "
-	"CROSS JOIN LATERAL (SELECT p.*, bool_and(due_at <= now()) OVER (ORDER BY off, id) AS may "
-	"FROM (SELECT id, off, epoch, attempts, first_failed_at, dead_letter_id, tenant_id, "
-	"ordering_key, key, payload, headers, due_at FROM parked "
+	"CROSS JOIN LATERAL (WITH RECURSIVE walk AS ("
+	"(SELECT off, epoch, id, due_at, 1 AS n FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 AND tenant_id = k.tenant_id "
-	"AND ordering_key = k.ordering_key ORDER BY off, id LIMIT 100) AS p) AS r "
-	"WHERE r.may LIMIT 500) AS l) "
+	"AND ordering_key = k.ordering_key ORDER BY off, epoch LIMIT 1) UNION ALL "
+	"SELECT p.off, p.epoch, p.id, p.due_at, w.n + 1 FROM walk AS w CROSS JOIN LATERAL "
+	"(SELECT off, epoch, id, due_at FROM parked "
+	"WHERE grp = $1 AND topic = $2 AND part = $3 AND tenant_id = k.tenant_id "
+	"AND ordering_key = k.ordering_key AND (off, epoch) > (w.off, w.epoch) "
+	"ORDER BY off, epoch LIMIT 1) AS p WHERE w.n < 100 AND "
+	"w.due_at <= now()) "
+	"SELECT id FROM walk WHERE due_at <= now()) AS w "
+	"CROSS JOIN LATERAL (SELECT id, off, epoch, attempts, first_failed_at, dead_letter_id, "
+	"tenant_id, ordering_key, key, payload, headers FROM parked WHERE id = w.id OFFSET 0) "
+	"AS r LIMIT 500) AS l) "
 	"SELECT e.n, e.tenant_id, e.ordering_key, s.has_any, coalesce(l.taken, 0), l.n, l.id, "
-	"l.off, "
-	"l.epoch, l.attempts, l.first_failed_at, l.dead_letter_id, l.tenant_id, l.ordering_key, "
-	"l.key, l.payload, l.headers FROM (SELECT (SELECT true FROM parked "
+	"l.off, l.epoch, l.attempts, l.first_failed_at, l.dead_letter_id, l.tenant_id, "
+	"l.ordering_key, l.key, l.payload, l.headers FROM (SELECT (SELECT true FROM parked "
 	"WHERE grp = $1 AND topic = $2 AND part = $3 ORDER BY tenant_id, ordering_key LIMIT 1) "
 	"IS TRUE AS has_any) AS s LEFT JOIN last AS e ON true "
 	"LEFT JOIN loaded AS l ON l.bytes <= $8::bigint OR l.place = 1 ORDER BY l.place" };

@@ -37,7 +37,7 @@ static const struct pg_statement schema = { "redrive_schema",
 		"$2::text") ") "
 			    "SELECT count(*) FROM dead_letter_redrive(ARRAY(SELECT id FROM "
 			    "dead_letter WHERE " UNREAD "AND coalesce(handler_version, '') = ANY "
-							"(ARRAY(SELECT version FROM older)) "
+			    "(ARRAY(SELECT version FROM older)) "
 			    "AND (decided_by IS DISTINCT FROM 'auto ' || $2::text "
 			    "OR updated_at < now() - interval '10 minutes') "
 			    "ORDER BY updated_at, id LIMIT 10), NULL, 'auto ' || $2::text)" };

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "port/digest.h"
 #include "port/kafka.h"
 #include "port/pg.h"
+#include "frame/metrics.h"
 
 enum {
 	BATCH = 500,
@@ -29,6 +31,7 @@ enum {
 struct batch {
 	int64_t seqs[BATCH];
 	bool delivered[BATCH];
+	int64_t ages_ms[BATCH], read_ms; /* how old each was when it was read, and when that was */
 	size_t waiting;
 };
 
@@ -58,6 +61,7 @@ struct relay {
 	struct pace pace;
 	int64_t last_notify_ms, last_lead_try_ms, last_delivery_ms;
 	struct counts counts;
+	struct metric *delay;
 };
 
 /* Who does not lead still learns how long events have waited, to know that Kafka is away. The
@@ -84,6 +88,8 @@ static void on_delivered(void *arg, uint64_t tag, struct err e)
 		return; /* stays in the table */
 	relay->batch.delivered[tag] = true;
 	relay->last_delivery_ms = clock_mono_ms();
+	int64_t age_ms = relay->batch.ages_ms[tag] + clock_mono_ms() - relay->batch.read_ms;
+	metrics_observe(relay->delay, NULL, (double)age_ms / 1000);
 }
 
 struct err relay_open(struct pg *pg, const struct kafka_conf *kafka, const char *service,
@@ -122,6 +128,11 @@ void relay_close(struct relay *relay)
 	if (relay->wake_fd >= 0)
 		close(relay->wake_fd);
 	free(relay);
+}
+
+void relay_measure(struct relay *relay, struct metric *delay)
+{
+	relay->delay = delay;
 }
 
 void relay_wake(struct relay *relay)
@@ -202,6 +213,7 @@ static struct err send_row(struct relay *relay, const struct pg_rows *rows, size
 	TRY(envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers));
 	relay->batch.seqs[row] = pg_get_int(rows, row, 0);
 	relay->batch.delivered[row] = false;
+	relay->batch.ages_ms[row] = pg_get_int(rows, row, 6);
 	TRY(kafka_producer_send(relay->producer, &record, row));
 	relay->batch.waiting++;
 	return err_ok();
@@ -237,10 +249,13 @@ static struct err publish(struct relay *relay, size_t *ret_published)
 
 	TRY(pg_query(relay->pg, relay->arena, &next, NULL, 0, &rows));
 	size_t count = pg_count(rows);
+	relay->batch.read_ms = clock_mono_ms();
 	note_age(relay, count == 0 ? 0 : pg_get_int(rows, 0, 6));
 	for (; sent < count && e.kind == ERR_OK; sent += e.kind == ERR_OK)
 		e = send_row(relay, rows, sent);
 	TRY(await_deliveries(relay));
+	if (sent > 0)
+		failpoint_reach("relay_sent");
 	if (relay->batch.waiting > 0)
 		TRY(renew_producer(relay));
 	TRY(delete_delivered(relay, sent, &deleted));

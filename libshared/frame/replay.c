@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "frame/operation.h"
 #include "port/pg.h"
 
@@ -60,8 +61,10 @@ static const struct pg_statement count_row = { "replay_count",
 	"n_held = n_held + $7, updated_at = now() WHERE id = $1" };
 static const struct pg_statement finish = { "replay_finish",
 	"UPDATE replay AS r SET state = 'done', closed_at = now(), updated_at = now() "
-	"WHERE id = $1 AND state = 'open' "
-	"RETURNING " COLUMNS ", grp, coalesce(who, 'unknown'), n_done, n_same, n_different, "
+	"WHERE id = $1 AND state = 'open' AND NOT EXISTS (SELECT FROM parked AS p "
+	"WHERE p.epoch = $1 AND p.part = r.part AND p.topic = r.topic AND p.grp = r.grp "
+	"AND p.reason <> 'hold') RETURNING " COLUMNS
+	", grp, coalesce(who, 'unknown'), n_done, n_same, n_different, "
 	"n_gone, n_failed, n_held" };
 static const struct pg_statement advance = { "replay_advance",
 	"UPDATE replay SET next_offset = greatest(next_offset, $2::bigint), updated_at = now() "
@@ -330,6 +333,7 @@ static struct err run_move(struct moving *m)
 	TRY(pg_begin(m->pg));
 	TRY(look(m));
 	TRY(settle_move(m));
+	failpoint_reach("in_replay_open");
 	return pg_commit(m->pg);
 }
 
@@ -357,15 +361,16 @@ struct err replay_count(struct pg *pg, int64_t id, const struct replay_counts *c
 	return pg_push(pg, &count_row, args, 7);
 }
 
-static struct err run_finish(
-	struct pg *pg, struct arena *arena, int64_t id, const struct outbox_conf *outbox)
+static struct err run_finish(struct pg *pg, struct arena *arena, int64_t id,
+	const struct outbox_conf *outbox, bool *ret_done)
 {
 	const struct pg_rows *rows;
 	const struct pg_arg arg = pg_int(id);
 
 	TRY(pg_begin(pg));
 	TRY(pg_query(pg, arena, &finish, &arg, 1, &rows));
-	if (pg_count(rows) == 0)
+	*ret_done = pg_count(rows) > 0;
+	if (!*ret_done)
 		return pg_commit(pg);
 	const struct replay replay = read_row(rows, 0, pg_get_text(rows, 0, 1));
 	const struct replay_counts counts = {
@@ -383,12 +388,15 @@ static struct err run_finish(
 	return pg_commit(pg);
 }
 
-struct err replay_finish(
-	struct pg *pg, struct arena *arena, int64_t id, const struct outbox_conf *outbox)
+struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
+	const struct outbox_conf *outbox, bool *ret_done)
 {
-	struct err e = run_finish(pg, arena, id, outbox);
+	bool done = false;
+	struct err e = run_finish(pg, arena, id, outbox, &done);
 
-	if (e.kind != ERR_OK)
+	if (e.kind == ERR_OK)
+		*ret_done = done;
+	else
 		pg_rollback(pg);
 	return e;
 }

@@ -87,9 +87,11 @@ struct replay_counts {
 struct err replay_count(struct pg *pg, int64_t id, const struct replay_counts *counts) ERR_MUST_USE;
 
 /* The watermark of a partition has reached `to` of an open rewind, or a side replay is through:
- * state done, audit entry with the counts. Once; one transaction of its own. */
+ * state done, audit entry with the counts. Once; one transaction of its own. Not while records of
+ * its epoch are parked: to be called again (a dead letter's stone is no such record, it was counted
+ * as failed). *ret_done: it was this call. */
 struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
-	const struct outbox_conf *outbox) ERR_MUST_USE;
+	const struct outbox_conf *outbox, bool *ret_done) ERR_MUST_USE;
 
 /* Where a side replay goes on after a crash; never back. A transaction of its own. */
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next) ERR_MUST_USE;

@@ -253,10 +253,12 @@ static void wait_until(struct schedule *schedule, int64_t due_ms)
 {
 	struct timespec until = { .tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000 };
 
+	schedule->idle++;
 	if (due_ms == INT64_MAX)
 		pthread_cond_wait(&schedule->changed, &schedule->lock);
 	else
 		pthread_cond_timedwait(&schedule->changed, &schedule->lock, &until);
+	schedule->idle--;
 }
 
 size_t schedule_take(struct schedule *schedule, struct record **ret_records)
@@ -390,6 +392,7 @@ void schedule_look(struct schedule *schedule, struct schedule_view *ret_view)
 		.records = schedule->records,
 		.bytes = schedule->bytes,
 		.running = schedule->running,
+		.idle = schedule->idle,
 		.delayed = schedule->due.count,
 		.tenants = schedule->fair.flows,
 		.oldest_runnable_ms = since_ms == 0 ? 0 : now_ms - since_ms,

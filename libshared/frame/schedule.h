@@ -53,6 +53,7 @@ struct record_past {
 	int tries;	   /* failed ones in a row since it was read */
 	bool overflow;	   /* to be parked unhandled: its tenant fills the window */
 	bool suspect;	   /* it may have ended a process: journal before handling */
+	bool noted;	   /* it stands in the journal because of us */
 };
 
 struct record_links {
@@ -149,6 +150,7 @@ bool schedule_has_room(struct schedule *schedule, struct partition *partition);
 
 struct schedule_view {
 	size_t records, bytes, running, delayed;
+	size_t idle;		     /* workers that wait for something runnable */
 	size_t tenants;		     /* with records in memory */
 	int64_t oldest_runnable_ms;  /* how long the oldest runnable lane has waited; 0 = none */
 	int64_t oldest_unhandled_ms; /* age of the oldest record in memory; 0 = none */

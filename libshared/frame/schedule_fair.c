@@ -252,10 +252,10 @@ static void charge(struct flow *flow, int64_t cost_us)
 		flow->credit_us = QUANTUM_US;
 }
 
-void schedule_fair_charge(struct record *record, struct batch *batch)
+void schedule_fair_charge(struct record *record, struct batch *batch, int64_t expected_us)
 {
 	record->link.batch = batch;
-	record->link.charged_us = record->link.share->cost_us;
+	record->link.charged_us = expected_us;
 	batch->left++;
 	charge(record->link.share->flow, record->link.charged_us);
 }
@@ -294,6 +294,7 @@ void schedule_fair_pay(struct record *record, bool learn)
 		return;
 	learn_cost(&share->cost_us, cost_us);
 	learn_cost(&share->source->cost_us, cost_us);
+	share->source->measured = true;
 }
 
 /* --- looking --- */

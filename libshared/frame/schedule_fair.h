@@ -21,6 +21,7 @@ struct source {
 	size_t mix_count;	    /* also counts those that a batch in the making holds */
 	struct ring shares;	    /* all */
 	int64_t cost_us;	    /* of a record: a moving average */
+	bool measured;		    /* before that the cost is a guess */
 	struct share *overflow;	    /* its waiting records are to be moved; NULL = none */
 	struct ring overflowing;    /* among the schedule's, while there is such a share */
 };
@@ -96,7 +97,7 @@ struct share *schedule_fair_pick(struct fair *fair, enum share_kind *ret_kind);
 
 /* A record is taken in this batch: what it is expected to cost; finished: what it has cost. Frees
  * the batch with its last record. learn: it was handled, so that its cost says something. */
-void schedule_fair_charge(struct record *record, struct batch *batch);
+void schedule_fair_charge(struct record *record, struct batch *batch, int64_t expected_us);
 void schedule_fair_pay(struct record *record, bool learn);
 
 /* The moment since which the longest waiting lane could run; 0 = none. Looks at all shares with

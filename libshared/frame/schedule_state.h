@@ -18,6 +18,7 @@ struct schedule {
 	struct source **sources;
 	size_t source_count;
 	size_t records, bytes, running;
+	size_t idle; /* workers that wait in schedule_take */
 	bool moved; /* what was taken last was overflow */
 	bool stopped;
 };

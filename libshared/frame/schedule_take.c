@@ -42,7 +42,8 @@ static void take_lane(struct lane *lane)
 	lane->due_ms = 0;
 }
 
-static void take_record(struct schedule *schedule, struct batch *batch, struct record *record)
+static void take_record(
+	struct schedule *schedule, struct batch *batch, struct record *record, int64_t expected_us)
 {
 	struct lane *lane = record->link.lane;
 
@@ -51,7 +52,7 @@ static void take_record(struct schedule *schedule, struct batch *batch, struct r
 	lane->last_taken = record;
 	lane->taken++;
 	schedule->running++;
-	schedule_fair_charge(record, batch);
+	schedule_fair_charge(record, batch, expected_us);
 }
 
 static size_t list_records(struct lane *lane, struct record **records)
@@ -71,7 +72,7 @@ static size_t take_alone(struct schedule *schedule, struct share *share, struct 
 
 	take_lane(lane);
 	schedule_fair_settle(share);
-	take_record(schedule, new_batch(), lane->first);
+	take_record(schedule, new_batch(), lane->first, share->cost_us);
 	return list_records(lane, records);
 }
 
@@ -90,7 +91,7 @@ static bool draw(struct filling *f, struct share *share)
 		ring_add(&f->lanes, &lane->ring);
 		record = lane->first;
 	}
-	take_record(f->schedule, f->batch, record);
+	take_record(f->schedule, f->batch, record, share->cost_us);
 	f->count++;
 	f->left_us -= record->link.charged_us;
 	struct record *next = record->link.next_in_lane;
@@ -194,7 +195,7 @@ static size_t take_together(
 
 static void move_record(struct schedule *schedule, struct batch *batch, struct record *record)
 {
-	take_record(schedule, batch, record);
+	take_record(schedule, batch, record, 0); /* not handled: what that costs says nothing */
 	record->past.overflow = true;
 	record->link.share->moving++;
 	record->link.share->moving_bytes += record->link.bytes;

@@ -2,7 +2,10 @@
 
 #include <stddef.h>
 
-enum { TOTAL_BYTES_MAX = 16 << 20 };
+enum {
+	TOTAL_BYTES_MAX = 16 << 20,
+	WORTH_US = 2000000, /* of work: less is done sooner than it is moved there and back */
+};
 
 /* span: offsets from the first unfinished record on, which are read again after a crash; parked
  * rows come in no order of offsets. */
@@ -92,11 +95,20 @@ void schedule_window_notice(struct schedule *schedule, const struct record *reco
 		consider(schedule, record->link.share);
 }
 
-static struct share *movable(struct source *source)
+/* A fast handler that catches up fills its windows with any tenant's records and needs no moving;
+ * what a record costs is a guess until the first is through. */
+static bool is_worth_it(const struct schedule *schedule, const struct share *share)
+{
+	if (!share->source->measured && schedule->running > 0)
+		return false;
+	return (int64_t)(share->count - share->moving) * share->cost_us >= WORTH_US;
+}
+
+static struct share *movable(const struct schedule *schedule, struct source *source)
 {
 	struct share *share = source->overflow;
 
-	if (share == NULL)
+	if (share == NULL || !is_worth_it(schedule, share))
 		return NULL;
 	if (!is_much(share, 0, 0)) {
 		source->overflow = NULL;
@@ -116,7 +128,8 @@ struct share *schedule_window_overflow(struct schedule *schedule, const struct s
 		struct source *full = (struct source *)(void *)((char *)at - offsetof(struct source,
 										     overflowing));
 		next = at->next;
-		struct share *share = source == NULL || source == full ? movable(full) : NULL;
+		struct share *share =
+			source == NULL || source == full ? movable(schedule, full) : NULL;
 		if (share != NULL)
 			return share;
 	}

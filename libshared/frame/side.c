@@ -19,6 +19,7 @@ struct reading {
 	bool finished;
 	int64_t credit, refilled_ms;   /* of the rate */
 	int64_t advanced, advanced_ms; /* what was written down */
+	int64_t asked_ms;	       /* whether all of it is handled */
 };
 
 struct side {
@@ -275,10 +276,12 @@ static struct err write_down(struct side *side, struct reading *reading, struct 
 	}
 	if (!done || reading->finished)
 		return err_ok();
+	if (now_ms - reading->asked_ms < ADVANCE_MS)
+		return err_ok();
 	arena_reset(arena);
-	TRY(replay_finish(side->conf.pg, arena, replay->id, side->conf.outbox));
-	reading->finished = true;
-	return err_ok();
+	reading->asked_ms = now_ms;
+	return replay_finish(
+		side->conf.pg, arena, replay->id, side->conf.outbox, &reading->finished);
 }
 
 struct err side_poll(struct side *side, struct arena *arena)

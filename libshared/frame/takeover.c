@@ -1,11 +1,14 @@
 #include "frame/takeover.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "frame/fence.h"
 #include "frame/journal.h"
 
-/* As many as can have been in memory when the last owner died. */
-enum { WINDOW_RECORDS = 2000 };
+/* As far as the last owner can have been ahead of its progress row when it died: the span of a
+ * window (frame/schedule), and as much again for what was read before a pause took hold and for
+ * commits that were under way. */
+enum { WINDOW_OFFSETS = 20000 };
 
 static void tell(const struct takeover *takeover, const struct kafka_place *place,
 	const struct takeover_start *start)
@@ -52,6 +55,7 @@ static struct err open_move(const struct takeover *takeover, const struct kafka_
 
 	move.hold = !rewind || move.to - move.from > takeover->replay_max;
 	TRY(replay_open(takeover->pg, takeover->arena, &move, takeover->outbox, &replay));
+	failpoint_reach("after_replay_open");
 	start->otherwise = fence->next_offset;
 	if (replay.state == REPLAY_HELD)
 		start->held_by = replay.id;
@@ -63,13 +67,13 @@ static struct err open_move(const struct takeover *takeover, const struct kafka_
 static struct err find_suspects(const struct takeover *takeover, const struct kafka_place *place,
 	const struct fence *fence, struct takeover_start *start)
 {
+	const struct journal_place where = { takeover->group, place->topic, place->partition };
 	int64_t after = 0;
 
 	if (!fence->has_progress || fence->clean)
 		return err_ok();
-	TRY(journal_last(takeover->pg, takeover->arena, takeover->group, place->topic,
-		place->partition, &after));
-	start->suspect_to = fence->next_offset + WINDOW_RECORDS;
+	TRY(journal_last(takeover->pg, takeover->arena, &where, &after));
+	start->suspect_to = fence->next_offset + WINDOW_OFFSETS;
 	if (after > start->suspect_to)
 		start->suspect_to = after;
 	return err_ok();

@@ -3,8 +3,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "frame/deadletter.h"
 #include "frame/fence.h"
+#include "frame/journal.h"
 #include "frame/relay.h"
 #include "frame/replay.h"
 #include "port/pg.h"
@@ -115,6 +117,8 @@ struct err transact_judge(const struct transact *t, struct pg *pg, const struct 
 			.reason = PARK_BLOCKED };
 	TRY(park_judge(t->conf->park, pg, t->arena, entries, call->count));
 	for (size_t i = 0; i < call->count; i++) {
+		if (call->tasks[i].fate == TASK_HELD)
+			continue;
 		call->tasks[i].fate = entries[i].verdict == PARK_BEHIND	 ? TASK_PARKED
 				      : entries[i].verdict == PARK_STALE ? TASK_STALE
 									 : TASK_OPEN;
@@ -134,7 +138,7 @@ struct err transact_step_in(const struct transact *t, struct pg *pg, struct outb
 	outbox_set_origin(outbox, task->event.traceparent, task->event.slug);
 	task->scope.pg = pg;
 	task->scope.outbox = outbox;
-	struct err e = step(&task->scope, task->payload);
+	struct err e = transact_step(task, step);
 	task->scope.pg = NULL;
 	task->scope.outbox = NULL;
 	return e;
@@ -142,7 +146,11 @@ struct err transact_step_in(const struct transact *t, struct pg *pg, struct outb
 
 struct err transact_step(struct task *task, route_step *step)
 {
-	return step(&task->scope, task->payload);
+	int64_t from_us = clock_mono_us();
+	struct err e = step(&task->scope, task->payload);
+
+	task->handler_us += clock_mono_us() - from_us;
+	return e;
 }
 
 struct claim transact_claim_of(const struct transact *t, const struct task *task)
@@ -163,13 +171,31 @@ struct err transact_close(const struct transact *t, struct pg *pg, struct outbox
 		TRY(outbox_reconcile(
 			outbox, from, task->entry.before, past->epoch, &task->outputs));
 	TRY(outbox_hashes(outbox, from, t->arena, &task->entry.outputs));
-	if (task->entry.again)
+	if (task->entry.again) {
+		failpoint_reach("in_redrive");
 		TRY(deadletter_redriven(pg, past->dead_id));
+	}
 	task->fate = task->scope.gone && past->epoch > 0 ? TASK_GONE : TASK_DONE;
 	return err_ok();
 }
 
 /* --- the end of a transaction --- */
+
+struct err transact_end_notes(
+	const struct transact *t, struct pg *pg, const struct task *tasks, size_t count)
+{
+	const struct partition *partition = tasks[0].record->partition;
+	int64_t *offsets = arena_alloc(t->arena, count * sizeof *offsets);
+	struct journal_batch noted = { { t->conf->group, partition->topic, partition->number },
+		offsets, 0 };
+
+	if (offsets == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++)
+		if (tasks[i].record->past.noted)
+			offsets[noted.n++] = tasks[i].record->offset;
+	return noted.n == 0 ? err_ok() : journal_end(pg, t->arena, &noted);
+}
 
 static void add_up(const struct task *task, struct replay_counts *counts)
 {
@@ -182,20 +208,28 @@ static void add_up(const struct task *task, struct replay_counts *counts)
 	counts->held += task->fate == TASK_HELD;
 }
 
-/* Records of a batch are mostly of one replay; each gets one statement. */
+/* The next higher epoch of a batch; 0 = none. */
+static int64_t epoch_after(const struct transact_call *call, int64_t epoch)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < call->count; i++) {
+		int64_t found = call->tasks[i].entry.epoch;
+		if (found > epoch && (next == 0 || found < next))
+			next = found;
+	}
+	return next;
+}
+
+/* Records of a batch are mostly of one replay; each gets one statement, in the order of their ids:
+ * it locks the replay's row. */
 static struct err count_replays(struct pg *pg, const struct transact_call *call)
 {
-	for (size_t i = 0; i < call->count; i++) {
-		int64_t epoch = call->tasks[i].entry.epoch;
+	for (int64_t epoch = epoch_after(call, 0); epoch > 0; epoch = epoch_after(call, epoch)) {
 		struct replay_counts counts = { 0 };
-		bool first = epoch > 0;
-		for (size_t k = 0; k < i && first; k++)
-			first = call->tasks[k].entry.epoch != epoch;
-		if (!first)
-			continue;
-		for (size_t k = i; k < call->count; k++)
-			if (call->tasks[k].entry.epoch == epoch)
-				add_up(&call->tasks[k], &counts);
+		for (size_t i = 0; i < call->count; i++)
+			if (call->tasks[i].entry.epoch == epoch)
+				add_up(&call->tasks[i], &counts);
 		if (counts.done + counts.gone + counts.held > 0)
 			TRY(replay_count(pg, epoch, &counts));
 	}
@@ -212,8 +246,12 @@ struct err transact_finish(const struct transact *t, struct pg *pg, struct trans
 	for (size_t i = 0; i < call->count; i++)
 		if (call->tasks[i].fate == TASK_DONE || call->tasks[i].fate == TASK_GONE)
 			entries[count++] = call->tasks[i].entry;
-	TRY(count_replays(pg, call));
 	TRY(inbox_add(pg, t->arena, t->conf->group, entries, count));
+	TRY(transact_end_notes(t, pg, call->tasks, call->count));
+	TRY(count_replays(pg, call));
 	TRY(outbox_flush(call->outbox, pg));
-	return pg_commit(pg);
+	failpoint_reach("before_pg_commit");
+	TRY(pg_commit(pg));
+	failpoint_reach("after_pg_commit");
+	return err_ok();
 }

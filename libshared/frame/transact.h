@@ -33,6 +33,7 @@ struct task {
 	struct inbox_entry entry;
 	enum task_fate fate;
 	struct outbox_reconciled outputs; /* of a replay */
+	int64_t handler_us;		  /* spent in the service's own steps so far */
 };
 
 struct transact {
@@ -89,6 +90,10 @@ struct err transact_close(const struct transact *t, struct pg *pg, struct outbox
 /* Adds up the fates of replayed tasks, and writes inbox and outbox; COMMIT. */
 struct err transact_finish(const struct transact *t, struct pg *pg, struct transact_call *call)
 	ERR_MUST_USE;
+
+/* Queues that records which were written down came to an end: they did not end the process. */
+struct err transact_end_notes(const struct transact *t, struct pg *pg, const struct task *tasks,
+	size_t count) ERR_MUST_USE;
 
 /* The claim of a record, as taken and spent. */
 struct claim transact_claim_of(const struct transact *t, const struct task *task);

@@ -1,5 +1,6 @@
 #include "frame/transact_batch.h"
 
+#include "frame/deadletter.h"
 #include "frame/fence.h"
 #include "frame/held.h"
 #include "port/pg.h"
@@ -16,7 +17,7 @@ static struct err find_seen(const struct transact *t, struct pg *pg, struct tran
 	TRY(inbox_look(pg, t->arena, t->conf->group, entries, call->count));
 	for (size_t i = 0; i < call->count; i++) {
 		struct task *task = &call->tasks[i];
-		for (size_t k = 0; k < i && !entries[i].seen; k++)
+		for (size_t k = 0; k < i && !entries[i].seen && !entries[i].again; k++)
 			entries[i].seen = call->tasks[k].fate != TASK_PARKED &&
 					  id_eq(entries[i].event_id, entries[k].event_id) &&
 					  entries[i].epoch == entries[k].epoch;
@@ -34,9 +35,7 @@ static struct err find_held(const struct transact *t, struct pg *pg, struct tran
 		return err_ok();
 	for (size_t i = 0; i < call->count; i++) {
 		bool held = false;
-		if (call->tasks[i].fate == TASK_OPEN)
-			TRY(held_look(pg, t->arena, t->conf->group, call->tasks[i].entry.event_id,
-				&held));
+		TRY(held_look(pg, t->arena, t->conf->group, &call->tasks[i].entry, &held));
 		if (held)
 			call->tasks[i].fate = TASK_HELD;
 	}
@@ -76,9 +75,9 @@ static struct err run_handle(const struct transact *t, struct pg *pg, struct tra
 	size_t behind_count;
 
 	TRY(transact_begin_fenced(t, pg, call->tasks));
+	TRY(find_held(t, pg, call));
 	TRY(transact_judge(t, pg, call, &behind, &behind_count));
 	TRY(find_seen(t, pg, call));
-	TRY(find_held(t, pg, call));
 	for (size_t i = 0; i < call->count; i++)
 		TRY(handle_one(t, pg, call, &call->tasks[i]));
 	TRY(remove_rows(t, pg, call));
@@ -110,9 +109,9 @@ static struct err run_trial(const struct transact *t, struct pg *pg, struct tran
 	size_t behind_count;
 
 	TRY(transact_begin_fenced(t, pg, task));
+	TRY(find_held(t, pg, call));
 	TRY(transact_judge(t, pg, call, &behind, &behind_count));
 	TRY(find_seen(t, pg, call));
-	TRY(find_held(t, pg, call));
 	if (task->fate == TASK_OPEN) {
 		TRY(transact_step_in(t, pg, call->outbox, task, task->record->route->handle));
 		TRY(outbox_reconcile(
@@ -131,6 +130,8 @@ static struct err run_note(const struct transact *t, struct pg *pg, struct trans
 	TRY(find_seen(t, pg, call));
 	if (task->fate == TASK_OPEN)
 		task->fate = TASK_DONE;
+	if (task->fate == TASK_DONE && task->entry.again)
+		TRY(deadletter_redriven(pg, task->record->past.dead_id));
 	TRY(remove_rows(t, pg, call));
 	return transact_finish(t, pg, call);
 }

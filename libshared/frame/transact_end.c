@@ -29,6 +29,7 @@ static struct err run_park(const struct transact *t, struct pg *pg, struct trans
 		const struct claim claim = transact_claim_of(t, call->tasks);
 		TRY(claim_spend(pg, t->arena, &claim, &call->ours));
 	}
+	TRY(transact_end_notes(t, pg, call->tasks, call->count));
 	return pg_commit(pg);
 }
 
@@ -91,6 +92,7 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 	TRY(transact_begin_fenced(t, pg, task));
 	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
 	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
+	TRY(transact_end_notes(t, pg, task, 1));
 	task->fate = task->entry.seen ? TASK_DUPLICATE : TASK_DONE;
 	if (task->entry.seen) {
 		const int64_t id = task->record->past.parked_id;

@@ -1,5 +1,6 @@
 #include "frame/transact_work.h"
 
+#include "base/failpoint.h"
 #include "frame/deadletter.h"
 #include "frame/fence.h"
 #include "frame/held.h"
@@ -17,11 +18,9 @@ static struct err look(const struct transact *t, struct pg *pg, struct task *tas
 static struct err step_aside(const struct transact *t, struct pg *pg, const struct task *task,
 	const struct park_entry *entry)
 {
-	if (task->fate == TASK_STALE) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	TRY(park_add(t->conf->park, pg, t->arena, entry, 1));
+	TRY(transact_end_notes(t, pg, task, 1));
+	if (task->fate == TASK_PARKED)
+		TRY(park_add(t->conf->park, pg, t->arena, entry, 1));
 	return pg_commit(pg);
 }
 
@@ -49,8 +48,8 @@ static struct err find_held(const struct transact *t, struct pg *pg, struct task
 {
 	bool held = false;
 
-	if (task->record->partition->source == SOURCE_SIDE && task->fate == TASK_OPEN)
-		TRY(held_look(pg, t->arena, t->conf->group, task->entry.event_id, &held));
+	if (task->record->partition->source == SOURCE_SIDE)
+		TRY(held_look(pg, t->arena, t->conf->group, &task->entry, &held));
 	if (held)
 		task->fate = TASK_HELD;
 	return err_ok();
@@ -66,10 +65,10 @@ static struct err run_claim(const struct transact *t, struct pg *pg, struct tran
 	size_t behind_count;
 
 	TRY(transact_begin_fenced(t, pg, task));
-	TRY(transact_judge(t, pg, call, &behind, &behind_count));
-	if (task->fate != TASK_OPEN)
-		return step_aside(t, pg, task, behind);
 	TRY(find_held(t, pg, task));
+	TRY(transact_judge(t, pg, call, &behind, &behind_count));
+	if (task->fate == TASK_PARKED || task->fate == TASK_STALE)
+		return step_aside(t, pg, task, behind);
 	TRY(claim_take(pg, t->arena, &claim, &call->wait_ms));
 	TRY(look(t, pg, task));
 	if (call->wait_ms > 0) {
@@ -85,7 +84,9 @@ static struct err run_claim(const struct transact *t, struct pg *pg, struct tran
 		return conclude(t, pg, call);
 	}
 	TRY(outbox_flush(call->outbox, pg));
-	return pg_commit(pg);
+	TRY(pg_commit(pg));
+	failpoint_reach("effect_sending");
+	return err_ok();
 }
 
 struct err transact_work_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)

@@ -48,6 +48,6 @@ void worker_count(
 {
 	const struct route *route = task->record->route;
 
-	worker->conf->hooks.count(
-		worker->conf->hooks.arg, route == NULL ? "" : route->type->name, outcome, took_us);
+	worker->conf->hooks.count(worker->conf->hooks.arg, route == NULL ? "" : route->type->name,
+		outcome, took_us, task->handler_us);
 }

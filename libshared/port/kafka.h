@@ -36,6 +36,8 @@ struct kafka_record {
 	const char *topic;
 	int32_t partition;
 	int64_t offset;
+	int64_t time_ms; /* wall clock, of the broker; read by kafka_reader_poll, else 0 = unknown
+			  */
 	struct str key, value;
 	struct headers headers; /* names and values borrowed, like key and value, until the callback
 				   returns */

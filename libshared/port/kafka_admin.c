@@ -6,12 +6,9 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "port/kafka_admin_state.h"
+#include "port/kafka_admin_topic.h"
 #include "port/kafka_settings.h"
-
-struct kafka_admin {
-	rd_kafka_t *handle;
-	rd_kafka_queue_t *queue;
-};
 
 struct err kafka_admin_open(const struct kafka_conf *conf, struct kafka_admin **ret_admin)
 {
@@ -76,7 +73,7 @@ struct err kafka_admin_create(struct kafka_admin *admin, const struct kafka_admi
 	rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof why);
 	rd_kafka_CreateTopics(admin->handle, &wanted, 1, options, admin->queue);
 	rd_kafka_resp_err_t code =
-		result_code(rd_kafka_queue_poll(admin->queue, timeout_ms + 1000));
+		result_code(rd_kafka_queue_poll(admin->queue, timeout_ms + KAFKA_ADMIN_GRACE_MS));
 	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_NewTopic_destroy(wanted);
 	if (code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
@@ -96,17 +93,9 @@ struct err kafka_admin_create(struct kafka_admin *admin, const struct kafka_admi
 struct err kafka_admin_partitions(
 	struct kafka_admin *admin, const char *topic, int timeout_ms, int *ret_count)
 {
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(admin->handle, topic, NULL);
+	struct kafka_admin_topic_view view;
 
-	if (handle == NULL)
-		return err_fatal(ERR_CODE_BAD_CONFIG, "the topic's name is refused");
-	rd_kafka_resp_err_t code =
-		rd_kafka_metadata(admin->handle, 0, handle, &metadata, timeout_ms);
-	rd_kafka_topic_destroy(handle);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return err_retry(ERR_CODE_KAFKA_AWAY, rd_kafka_err2str(code));
-	*ret_count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-	rd_kafka_metadata_destroy(metadata);
+	TRY(kafka_admin_topic_look(admin, topic, timeout_ms, &view));
+	*ret_count = (int)view.partitions;
 	return err_ok();
 }

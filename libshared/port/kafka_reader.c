@@ -19,8 +19,9 @@ struct kafka_reader {
 	struct reading readings[KAFKA_READER_MAX];
 };
 
-/* Beside the consumer's settings; with partitions polled by themselves the limits are each one's.
- */
+/* Beside the consumer's settings; with partitions polled by themselves the limits are each one's:
+ * 16 MB for all. Before 2.2 a full queue rests for a second, which makes it some 3,500 records a
+ * second and partition. */
 static const struct {
 	const char *name, *value;
 	bool may_lack;
@@ -156,6 +157,14 @@ static enum kafka_reader_found found_of(rd_kafka_resp_err_t code)
 	}
 }
 
+static int64_t time_of(const rd_kafka_message_t *message)
+{
+	rd_kafka_timestamp_type_t type;
+	int64_t time_ms = rd_kafka_message_timestamp(message, &type);
+
+	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || time_ms < 0 ? 0 : time_ms;
+}
+
 enum kafka_reader_found kafka_reader_poll(struct kafka_reader *reader, const char *topic,
 	int32_t partition, void (*fn)(void *arg, const struct kafka_record *record), void *arg)
 {
@@ -171,6 +180,7 @@ enum kafka_reader_found kafka_reader_poll(struct kafka_reader *reader, const cha
 		struct kafka_record record = { .topic = reading->topic,
 			.partition = partition,
 			.offset = message->offset,
+			.time_ms = time_of(message),
 			.key = { message->key, message->key_len },
 			.value = { message->payload, message->len } };
 		read_headers(message, &record.headers);

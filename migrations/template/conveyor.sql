@@ -3,6 +3,16 @@
 
 \set service esteira_ :schema
 \set frame esteira_frame_ :schema
+
+-- Statements are prepared once a connection, and the tables they are about grow from nothing to
+-- 100,000 rows and back within minutes: a plan made for an empty inbox scans a full one for every
+-- batch. All their look-ups have an index; without statistics the planner has to be told so. jit
+-- goes with it, because a plan that has no index costs so much then that it would be compiled.
+ALTER ROLE :"service" SET enable_seqscan = off;
+ALTER ROLE :"service" SET jit = off;
+ALTER ROLE :"frame" SET enable_seqscan = off;
+ALTER ROLE :"frame" SET jit = off;
+
 SET LOCAL esteira.schema = :'schema';
 SET LOCAL ROLE esteira_owner;
 SET LOCAL search_path = :"schema";
@@ -16,12 +26,12 @@ ALTER TABLE parked ADD CONSTRAINT parked_reason_check
 ALTER TABLE parked ALTER COLUMN ordering_key SET NOT NULL;
 ALTER TABLE parked ADD COLUMN dead_letter_id uuid;
 DROP INDEX parked_due_idx;
--- a record is parked once, however often its parking is tried; epoch and off lead, so that no question
--- about a partition or the order of a key is answered from here, cheap as it may look to the planner
-CREATE UNIQUE INDEX parked_record_idx ON parked (epoch, off, part, topic, grp);
-CREATE INDEX parked_key_idx ON parked (grp, topic, part, tenant_id, ordering_key, off, id)
-	INCLUDE (reason);
-CREATE INDEX parked_due_idx ON parked (grp, topic, part, due_at)
+-- One index for a record (which is parked once, however often its parking is tried) and for the order
+-- of its key: a second one that also led with the partition was taken for the wrong questions
+-- whenever the table had been analysed while it was empty.
+CREATE UNIQUE INDEX parked_key_idx
+	ON parked (grp, topic, part, tenant_id, ordering_key, off, epoch) INCLUDE (id, reason);
+CREATE INDEX parked_due_idx ON parked (grp, topic, part, due_at, id)
 	WHERE reason NOT IN ('blocked', 'overflow');
 
 ALTER TABLE dead_letter ADD COLUMN redrives int NOT NULL DEFAULT 0 CHECK (redrives >= 0);

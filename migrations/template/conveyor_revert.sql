@@ -1,5 +1,12 @@
 -- Undoes template/conveyor.sql in schema :schema. Waiting records would be lost: there must be none.
 
+\set service esteira_ :schema
+\set frame esteira_frame_ :schema
+ALTER ROLE :"service" RESET enable_seqscan;
+ALTER ROLE :"service" RESET jit;
+ALTER ROLE :"frame" RESET enable_seqscan;
+ALTER ROLE :"frame" RESET jit;
+
 SET LOCAL ROLE esteira_owner;
 SET LOCAL search_path = :"schema";
 
@@ -27,7 +34,7 @@ DROP INDEX dead_letter_open_idx, dead_letter_event_idx, dead_letter_tenant_idx;
 ALTER TABLE dead_letter DROP COLUMN redrives, DROP COLUMN blocks, DROP COLUMN updated_at,
 	DROP COLUMN decided_by;
 
-DROP INDEX parked_record_idx, parked_key_idx, parked_due_idx;
+DROP INDEX parked_key_idx, parked_due_idx;
 ALTER TABLE parked DROP CONSTRAINT parked_reason_check, DROP COLUMN dead_letter_id;
 ALTER TABLE parked ALTER COLUMN ordering_key DROP NOT NULL;
 ALTER TABLE parked ADD CONSTRAINT parked_reason_check

@@ -53,7 +53,7 @@ BEGIN
 			coalesce(f.ordering_key, f.tenant_id::text), now(), 0, 'redrive', f.headers, f.key,
 			f.payload, f.first_failed_at, f.id
 		FROM found f WHERE f.verdict = 'done' ORDER BY f.off
-		ON CONFLICT (grp, topic, part, off, epoch) DO UPDATE SET due_at = excluded.due_at,
+		ON CONFLICT (grp, topic, part, tenant_id, ordering_key, off, epoch) DO UPDATE SET due_at = excluded.due_at,
 			attempts = 0, reason = 'redrive', headers = excluded.headers, key = excluded.key,
 			payload = excluded.payload, error_code = NULL, error_message = NULL,
 			first_failed_at = excluded.first_failed_at, dead_letter_id = excluded.dead_letter_id

@@ -15,6 +15,14 @@ const struct command *command_find(
 	return NULL;
 }
 
+const struct command *command_find_only(const struct command *const *tables, const char *noun)
+{
+	for (; *tables != NULL; tables++)
+		if ((*tables)->noun != NULL && strcmp((*tables)->noun, noun) == 0)
+			return (*tables)[1].noun == NULL ? *tables : NULL;
+	return NULL;
+}
+
 /* --- arguments --- */
 
 static struct err bad(struct command_call *call, const char *why, struct str argument)

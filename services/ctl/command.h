@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { COMMAND_OPTIONS_MAX = 8 };
+enum { COMMAND_OPTIONS_MAX = 16 };
 
 struct command_option {
 	const char *name;  /* "--deadline"; NULL ends the list */
@@ -45,6 +45,9 @@ struct command_call {
 /* The command of a noun and a verb in a NULL-ended list of tables, or NULL. */
 const struct command *command_find(
 	const struct command *const *tables, const char *noun, const char *verb);
+
+/* The command of a noun that has only one, which may be called without its verb; else NULL. */
+const struct command *command_find_only(const struct command *const *tables, const char *noun);
 
 /* Fills operand and values from the arguments behind the verb. "--name value" and "--name=value"
  * are the same. ERR_REJECT bad-parameter names the argument; the message lives in call->arena. */

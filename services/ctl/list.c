@@ -118,3 +118,33 @@ struct err list_print(
 {
 	return json ? print_json(type, rows, out) : print_table(type, rows, out);
 }
+
+static struct err print_fields(const struct codec_type *type, const void *row, FILE *out)
+{
+	struct buf cell SCOPED(buf_done) = BUF(CELL_MAX);
+	int width = 0;
+
+	for (const struct codec_field *f = type->fields; f->name != NULL; f++)
+		width = max_int(width, width_of(str_of(f->name)));
+	for (const struct codec_field *f = type->fields; f->name != NULL; f++) {
+		if (f->kind == CODEC_LIST || f->kind == CODEC_OBJECT)
+			continue;
+		buf_clear(&cell);
+		add_cell(f, row, &cell);
+		print_cell(str_of(f->name), width, false, out);
+		print_cell(buf_str(&cell), 0, true, out);
+		fputc('\n', out);
+	}
+	return buf_check(&cell);
+}
+
+struct err list_print_one(const struct codec_type *type, const void *row, bool json, FILE *out)
+{
+	struct buf text SCOPED(buf_done) = BUF(ROW_MAX);
+
+	if (!json)
+		return print_fields(type, row, out);
+	TRY(codec_write(type, row, CODEC_TO_CLIENT, &text));
+	fprintf(out, "%s\n", text.ptr);
+	return err_ok();
+}

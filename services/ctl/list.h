@@ -14,4 +14,9 @@
 struct err list_print(const struct codec_type *type, const struct codec_list *rows, bool json,
 	FILE *out) ERR_MUST_USE;
 
+/* Prints one struct: a line a field (lists and objects inside left out), or a JSON object. Failures
+ * as above. */
+struct err list_print_one(const struct codec_type *type, const void *row, bool json, FILE *out)
+	ERR_MUST_USE;
+
 #endif

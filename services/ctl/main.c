@@ -7,6 +7,8 @@
 
 #include "command.h"
 #include "config.h"
+#include "dlq.h"
+#include "groups.h"
 #include "key.h"
 #include "replay.h"
 #include "tenant.h"
@@ -20,7 +22,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };
 
 static const struct command *const tables[] = { topics_commands, tenant_commands, key_commands,
-	replay_commands, config_commands, NULL };
+	groups_commands, dlq_commands, replay_commands, config_commands, NULL };
 
 /* What a person can do about it. */
 static const struct {
@@ -85,10 +87,22 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+/* *ret_words: how many arguments name it. NULL: none is named. */
+static const struct command *find_command(int argc, char **argv, int *ret_words)
+{
+	bool verb = argc > 2 && argv[2][0] != '-';
+
+	*ret_words = verb ? 3 : 2;
+	if (verb)
+		return command_find(tables, argv[1], argv[2]);
+	return argc < 2 ? NULL : command_find_only(tables, argv[1]);
+}
+
 int main(int argc, char **argv)
 {
 	struct arena *arena SCOPED(arena_drop) = arena_new(ARENA_BYTES);
-	const struct command *command = argc < 3 ? NULL : command_find(tables, argv[1], argv[2]);
+	int words;
+	const struct command *command = find_command(argc, argv, &words);
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("estctl %s\n", ESTEIRA_VERSION);
@@ -105,5 +119,5 @@ int main(int argc, char **argv)
 		command_help_all(tables, NULL, stderr);
 		return EXIT_USAGE;
 	}
-	return run(arena, command, argc - 3, argv + 3);
+	return run(arena, command, argc - words, argv + words);
 }

@@ -10,16 +10,18 @@
 #include "config.h"
 #include "list.h"
 
-enum { TIMEOUT_MS = 10000, VISIBLE_MS = 10000, TURN_MS = 50, ROWS_MAX = 64, SETTINGS = 5 };
+enum { TIMEOUT_MS = 10000, VISIBLE_MS = 10000, TURN_MS = 50, ROWS_MAX = 64 };
 
-#define DAY_MS UINT64_C(86400000)
+#define DAY_MS INT64_C(86400000)
 
 static const struct codec_field row_fields[] = {
 	CODEC_FIELD(struct topics_row, topic, CODEC_TEXT, CODEC_PLAIN, true, 0),
 	CODEC_FIELD(struct topics_row, partitions, CODEC_INT, CODEC_PLAIN, true, 0),
 	CODEC_FIELD(struct topics_row, found, CODEC_INT, CODEC_PLAIN, false, 0),
+	CODEC_FIELD(struct topics_row, replicas, CODEC_INT, CODEC_PLAIN, false, 0),
 	CODEC_FIELD(struct topics_row, dlq, CODEC_BOOL, CODEC_PLAIN, true, 0),
 	CODEC_FIELD(struct topics_row, state, CODEC_TEXT, CODEC_PLAIN, true, 0),
+	CODEC_FIELD(struct topics_row, difference, CODEC_TEXT, CODEC_PLAIN, false, 0),
 	CODEC_END,
 };
 
@@ -33,7 +35,12 @@ static struct err add_row(struct codec_list *rows, const char *name, uint32_t pa
 
 	if (name == NULL || rows->count == ROWS_MAX)
 		return arena_overflow();
-	*row = (struct topics_row){ name, partitions, CODEC_NO_INT, "missing", dlq };
+	*row = (struct topics_row){ .topic = name,
+		.partitions = partitions,
+		.found = CODEC_NO_INT,
+		.replicas = CODEC_NO_INT,
+		.state = "missing",
+		.dlq = dlq };
 	rows->count++;
 	return err_ok();
 }
@@ -67,25 +74,82 @@ struct err topics_plan(
 	return err_ok();
 }
 
+struct err topics_settings(bool dlq, int64_t replicas, struct arena *arena,
+	struct kafka_admin_topic_setting *ret_settings)
+{
+	const char *retention = arena_printf(arena, "%lld", (long long)((dlq ? 30 : 7) * DAY_MS));
+	const char *in_sync =
+		arena_printf(arena, "%lld", (long long)(replicas > 1 ? replicas - 1 : 1));
+	const struct kafka_admin_topic_setting settings[TOPICS_SETTINGS] = {
+		{ "retention.ms", retention },
+		{ "min.insync.replicas", in_sync },
+		{ "message.timestamp.type", "LogAppendTime" },
+		{ "cleanup.policy", "delete" },
+		{ "max.message.bytes", "1048576" },
+	};
+
+	if (retention == NULL || in_sync == NULL)
+		return arena_overflow();
+	memcpy(ret_settings, settings, sizeof settings);
+	return err_ok();
+}
+
+/* --- what is to be said about it --- */
+
+static struct err note(struct arena *arena, struct topics_row *row, const char *what)
+{
+	if (row->difference != NULL && what != NULL)
+		what = arena_printf(arena, "%s; %s", row->difference, what);
+	if (what == NULL)
+		return arena_overflow();
+	row->difference = what;
+	row->state = "differs";
+	return err_ok();
+}
+
+struct err topics_compare(struct topics_row *row, int64_t replicas,
+	const struct kafka_admin_topic_setting *settings,
+	const struct kafka_admin_topic_setting *found, struct arena *arena)
+{
+	row->state = "exists";
+	if (row->found != row->partitions)
+		TRY(note(arena, row,
+			arena_printf(arena,
+				"%lld partitions where %lld are configured; the count is fixed at "
+				"birth",
+				(long long)row->found, (long long)row->partitions)));
+	if (row->replicas != replicas)
+		TRY(note(arena, row,
+			arena_printf(arena, "%lld replicas where %lld are configured",
+				(long long)row->replicas, (long long)replicas)));
+	for (size_t i = 0; i < TOPICS_SETTINGS; i++)
+		if (found[i].value == NULL || strcmp(settings[i].value, found[i].value) != 0)
+			TRY(note(arena, row,
+				arena_printf(arena, "%s is %s, declared %s", settings[i].name,
+					found[i].value == NULL ? "unknown" : found[i].value,
+					settings[i].value)));
+	return err_ok();
+}
+
 struct err topics_judge(const struct codec_list *rows, struct arena *arena)
 {
 	const struct topics_row *row = rows->items;
 	const char *msg = NULL;
-	size_t missing = 0;
+	size_t missing = 0, differ = 0;
 
-	for (size_t i = 0; i < rows->count && msg == NULL; i++) {
-		if (strcmp(row[i].state, "differs") == 0)
-			msg = arena_printf(arena,
-				"topic %s has %lld partitions where %lld are configured; the count "
-				"is fixed at birth",
-				row[i].topic, (long long)row[i].found,
-				(long long)row[i].partitions);
+	for (size_t i = 0; i < rows->count; i++) {
 		missing += strcmp(row[i].state, "missing") == 0;
+		if (strcmp(row[i].state, "differs") == 0 && differ++ == 0)
+			msg = arena_printf(arena, "topic %s: %s", row[i].topic, row[i].difference);
 	}
-	if (msg == NULL && missing > 0)
+	if (differ > 1 && msg != NULL)
+		msg = arena_printf(arena, "%zu topics differ, first %s", differ, msg);
+	if (differ == 0 && missing > 0)
 		msg = arena_printf(
 			arena, "%zu topics are missing: run estctl topics create", missing);
-	return msg == NULL ? err_ok() : err_reject(ERR_CODE_BAD_CONFIG, msg);
+	if (differ + missing == 0)
+		return err_ok();
+	return err_reject(ERR_CODE_BAD_CONFIG, msg == NULL ? "topics differ or are missing" : msg);
 }
 
 /* --- what is there --- */
@@ -120,18 +184,25 @@ static struct err plan_of(const struct command_call *call, struct codec_list *re
 	return topics_plan(&space, call->arena, ret_rows);
 }
 
-static struct err look(struct kafka_admin *admin, struct arena *arena, struct topics_row *row)
+static struct err look(
+	struct kafka_admin *admin, const struct command_call *call, struct topics_row *row)
 {
-	int found = 0;
+	struct arena *arena = call->arena;
+	struct kafka_admin_topic_setting settings[TOPICS_SETTINGS], found[TOPICS_SETTINGS];
+	struct kafka_admin_topic_view view;
 
-	TRY(named(
-		kafka_admin_partitions(admin, row->topic, TIMEOUT_MS, &found), row->topic, arena));
-	row->found = found == 0 ? CODEC_NO_INT : found;
-	if (found == 0)
+	TRY(named(kafka_admin_topic_look(admin, row->topic, TIMEOUT_MS, &view), row->topic, arena));
+	if (view.partitions == 0) {
 		row->state = "missing";
-	else
-		row->state = found == row->partitions ? "exists" : "differs";
-	return err_ok();
+		return err_ok();
+	}
+	row->found = view.partitions;
+	row->replicas = view.replicas;
+	TRY(topics_settings(row->dlq, call->config->replicas, arena, settings));
+	memcpy(found, settings, sizeof found);
+	TRY(named(kafka_admin_topic_settings(admin, arena, row->topic, found, TOPICS_SETTINGS),
+		row->topic, arena));
+	return topics_compare(row, call->config->replicas, settings, found, arena);
 }
 
 static struct err report(const struct command_call *call, const struct codec_list *rows)
@@ -148,7 +219,7 @@ static struct err check(const struct command_call *call)
 	TRY(plan_of(call, &rows));
 	TRY(open_admin(call->config, &admin));
 	for (size_t i = 0; i < rows.count; i++)
-		TRY(look(admin, call->arena, (struct topics_row *)rows.items + i));
+		TRY(look(admin, call, (struct topics_row *)rows.items + i));
 	return report(call, &rows);
 }
 
@@ -158,24 +229,25 @@ static struct err create_one(
 	struct kafka_admin *admin, const struct command_call *call, struct topics_row *row)
 {
 	int64_t replicas = call->config->replicas;
-	char retention[24], in_sync[24];
-	const char *const settings[2 * SETTINGS + 1] = { "retention.ms", retention,
-		"min.insync.replicas", in_sync, "message.timestamp.type", "LogAppendTime",
-		"cleanup.policy", "delete", "max.message.bytes", "1048576", NULL };
+	struct kafka_admin_topic_setting settings[TOPICS_SETTINGS];
+	const char *pairs[2 * TOPICS_SETTINGS + 1] = { NULL };
 	const struct kafka_admin_topic topic = { .name = row->topic,
 		.partitions = (int)row->partitions,
 		.replicas = (int)replicas,
-		.settings = settings };
+		.settings = pairs };
 	bool created = false;
 
-	snprintf(retention, sizeof retention, "%llu",
-		(unsigned long long)((row->dlq ? 30 : 7) * DAY_MS));
-	snprintf(in_sync, sizeof in_sync, "%lld", (long long)(replicas > 1 ? replicas - 1 : 1));
+	TRY(topics_settings(row->dlq, replicas, call->arena, settings));
+	for (size_t i = 0; i < TOPICS_SETTINGS; i++) {
+		pairs[2 * i] = settings[i].name;
+		pairs[2 * i + 1] = settings[i].value;
+	}
 	TRY(named(
 		kafka_admin_create(admin, &topic, TIMEOUT_MS, &created), row->topic, call->arena));
 	if (!created)
-		return look(admin, call->arena, row);
+		return look(admin, call, row);
 	row->state = "created";
+	row->replicas = replicas;
 	return err_ok();
 }
 

@@ -16,6 +16,7 @@ ROUTES = {
     ("GET", f"/v1/jobs/{JOB}/result"): "status",
     ("DELETE", f"/v1/jobs/{JOB}"): "extract",
     ("GET", f"/v1/audit?job_id={JOB}"): "audit",
+    ("GET", f"/v1/dead-letters/{JOB}"): "operate",
 }
 GOOD_STATUS = {"POST": 202, "GET": 404, "DELETE": 404}
 PAGE = belt.tiny_pdf("Uma folha com chave")
@@ -108,7 +109,7 @@ def test_wrong_keys_cost_the_same_queries(plant, wrong):
         assert [times for text, times in good.items() if "key_lookup" in text] == [1]
 
 
-@pytest.mark.parametrize("scope", ["extract", "status", "audit", "webhooks"])
+@pytest.mark.parametrize("scope", ["extract", "status", "audit", "operate", "webhooks"])
 def test_a_scope_opens_its_routes_only(plant, scope):
     client = belt.Client(plant.client().url, plant.stack.key("beta", scope))
     for (method, path), needed in ROUTES.items():

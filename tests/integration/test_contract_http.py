@@ -15,7 +15,7 @@ import belt
 
 # Judged by its own fields only, not by a route: the request named none.
 OTHER = "x-other-responses"
-WHOLE_RUN = ("test_auth", "test_belt", "test_dark", "test_http", "test_outage")
+WHOLE_RUN = ("test_auth", "test_belt", "test_dark", "test_dead_letters", "test_http", "test_outage")
 
 # (status, or status and route): why no test can see it.
 NOT_PROVOKED = {

@@ -144,6 +144,7 @@ def test_none_lost(run):
         else:
             assert [" ".join(text.split()) for text in document.texts] == [document.mark]
     expired = [document for document in run[1] if document.job["status"] == "failed"]
+    print(f"{DOCS - len(expired)} completed, {len(expired)} expired at their deadline of a minute")
     assert len(expired) <= DOCS // BRIEF_EVERY // 2, f"{len(expired)} expired"
 
 
@@ -186,6 +187,7 @@ def test_nothing_left(run):
     plant.stack.start_one("intake-1")  # it sweeps when it starts, then once a minute
     plant.no_objects(90)
     names = {key.split("/")[1] for key in orphans}
+    print(f"{sum(before.values())} orphans swept while it ran, {len(names)} left to be swept")
     belt.wait_for("the sweep in the audit", lambda: names <= set(swept(plant)))
     after = collections.Counter(swept(plant))
     assert set(after.values()) <= {1}, after

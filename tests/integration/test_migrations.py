@@ -171,6 +171,19 @@ MUTATIONS = {
         "GRANT SELECT ON ocr.inbox TO esteira_intake", "grants.sql", "frame tables"),
     "payload for the operator": (
         "GRANT SELECT ON intake.parked TO esteira_operator", "grants.sql", "the operator reads"),
+    "redrive for any tenant": (
+        "GRANT EXECUTE ON FUNCTION ocr.dead_letter_redrive(uuid[], uuid, text) TO esteira_intake",
+        "dead_letter.sql", "esteira_intake may not call ocr.dead_letter_redrive"),
+    "dead letters of all tenants": (
+        "DROP POLICY esteira_intake_tenant ON ocr.dead_letter", "dead_letter.sql", "shows intake one"),
+    "dead letters' view of all tenants": (
+        "CREATE OR REPLACE VIEW intake.v1_dead_letters WITH (security_invoker = true) AS SELECT"
+        " tenant_id, id, topic, event_id, ordering_key, error_class, error_code, error_message,"
+        " attempts, redrives, blocks, state, first_failed_at, created_at, updated_at"
+        " FROM intake.dead_letter", "dead_letter.sql", "intake: the view shows"),
+    "a dead letter's payload": (
+        "GRANT SELECT (payload) ON ocr.dead_letter TO esteira_intake", "dead_letter.sql",
+        "cannot read payload"),
     "trail without its trigger": (
         "ALTER TABLE audit.audit_logs DISABLE TRIGGER insert_only", "audit.sql", "audit.audit_logs"),
     "trigger of ordinary sessions only": (

@@ -280,3 +280,66 @@ def test_nonsense_is_refused(servers, tenants, args, why):  # pylint: disable=un
 def test_a_topic_that_is_not_there_is_said(servers):
     with pytest.raises(StepError, match="not-found"):
         servers.ctl("plan", "--topic", "esteira.nothing", "--group", GROUP, "--from", "0", "--to", "5")
+
+
+# --- with a service: the trail, replayed both ways ---
+
+TRAIL = ("--group", "esteira.audit", "--topic", "esteira.audit.trail")
+NOTES = 5
+
+
+def wait_for(what, true, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module", name="trail")
+def make_trail(servers):
+    """Some entries of audit's own, told by its relay and written by its consumer."""
+    servers.stack.start_service("audit")
+    servers.sql("INSERT INTO audit.replay (grp, topic, part, kind, from_offset, to_offset, state)"
+                " VALUES ('esteira.audit', 'esteira.audit.trail', 0, 'rewind', 0, 0, 'done')")
+    for i in range(NOTES):
+        servers.ctl("annotate", *TRAIL, "--who", f"Ana {i}")
+    wait_for("entries", lambda: notes(servers) == NOTES)
+    return servers
+
+
+def notes(servers):
+    return int(servers.sql("SELECT count(*) FROM audit.operations"
+                           " WHERE action = 'replay.annotated'"))
+
+
+def state_of(servers, kind):
+    """The newest replay of a kind: states, done, same."""
+    found = json.loads(servers.ctl("status", *TRAIL, "--json"))
+    return next(((s["state"], s["done"], s["same"]) for s in found if s["kind"] == kind
+                 and s["records"]), None)
+
+
+def test_a_side_replay_of_the_trail_changes_nothing(trail):
+    wait_for("progress", lambda: int(trail.sql(
+        "SELECT coalesce(sum(next_offset), 0) FROM audit.progress")) >= NOTES)
+    trail.ctl("start", *TRAIL, "--from", "0", "--to", str(NOTES))
+    wait_for("the end", lambda: state_of(trail, "side") == ("done", NOTES, NOTES))
+    assert notes(trail) == NOTES
+    wait_for("the entry", lambda: trail.sql(
+        "SELECT metadata ->> 'same' FROM audit.operations WHERE action = 'replay.done'"
+        " AND object LIKE 'side of%'") == str(NOTES))
+
+
+def test_the_stock_tool_on_a_stopped_group_is_a_replay(trail):
+    trail.stack.stop_one("audit-1")
+    subprocess.run([trail.stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                    "--bootstrap-server", trail.stack.kafka_bootstrap, *TRAIL, "--reset-offsets",
+                    "--to-earliest", "--execute"], check=True, capture_output=True, timeout=120)
+    trail.stack.start_one("audit-1")
+    wait_for("the end", lambda: (state_of(trail, "rewind") or ("",))[0] == "done")
+    state, done, same = state_of(trail, "rewind")
+    assert state == "done" and done == same >= NOTES
+    assert notes(trail) == NOTES
+    wait_for("the entry", lambda: trail.sql(
+        "SELECT actor FROM audit.operations WHERE action = 'replay.done'"
+        " AND object LIKE 'rewind of%'") == "unknown")

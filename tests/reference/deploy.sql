@@ -13,6 +13,7 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO esteira_reference, esteira_frame_
 \set schema reference
 \ir ../../migrations/template/frame.sql
 \ir ../../migrations/template/conveyor.sql
+\ir ../../migrations/template/dead_letter.sql
 
 SET LOCAL ROLE esteira_owner;
 SET LOCAL search_path = reference;
@@ -25,6 +26,13 @@ CREATE TABLE entry (
 	event_id uuid NOT NULL,
 	seq bigint GENERATED ALWAYS AS IDENTITY,
 	PRIMARY KEY (tenant_id, key, n)
+);
+CREATE TABLE note (
+	tenant_id uuid NOT NULL,
+	event_id uuid NOT NULL,
+	key text NOT NULL,
+	n bigint NOT NULL,
+	PRIMARY KEY (tenant_id, event_id)
 );
 CREATE TABLE disorder (
 	tenant_id uuid NOT NULL,
@@ -53,6 +61,8 @@ CREATE TABLE tally (
 \set role esteira_reference
 \set table entry
 \ir ../../migrations/template/tenant.sql
+\set table note
+\ir ../../migrations/template/tenant.sql
 \set table disorder
 \ir ../../migrations/template/tenant.sql
 \set table charge
@@ -60,6 +70,6 @@ CREATE TABLE tally (
 \set table tally
 \ir ../../migrations/template/tenant.sql
 
-GRANT SELECT, INSERT, UPDATE ON entry, disorder, charge, tally TO esteira_reference;
+GRANT SELECT, INSERT, UPDATE ON entry, note, disorder, charge, tally TO esteira_reference;
 
 COMMIT;

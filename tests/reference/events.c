@@ -60,6 +60,8 @@ const struct codec_type events_entry_requested =
 	TYPE("reference.entry.requested.v1", events_entry, entry_fields);
 const struct codec_type events_entry_was_made =
 	TYPE("reference.entry.made.v1", events_entry_made, entry_made_fields);
+const struct codec_type events_note_requested =
+	TYPE("reference.note.requested.v1", events_entry, entry_fields);
 const struct codec_type events_charge_requested =
 	TYPE("reference.charge.requested.v1", events_charge, charge_fields);
 const struct codec_type events_charge_was_settled =

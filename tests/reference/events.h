@@ -55,6 +55,7 @@ struct events_receipt {
 	const char *state; /* "confirmed", "failed" */
 };
 
+extern const struct codec_type events_note_requested; /* struct events_entry */
 extern const struct codec_type events_entry_requested;
 extern const struct codec_type events_entry_was_made;
 extern const struct codec_type events_charge_requested;

@@ -51,6 +51,16 @@ struct err handle_entry_requested(struct scope *scope, const void *payload)
 	return emit(scope, &events_entry_was_made, &made, scope->event->ordering_key);
 }
 
+/* The least a handler does: a row and an event. */
+struct err handle_note_requested(struct scope *scope, const void *payload)
+{
+	const struct events_entry *entry = payload;
+	const struct events_entry_made made = { entry->key, entry->n };
+
+	TRY(store_commit_note(scope->pg, scope->event, entry));
+	return emit(scope, &events_entry_was_made, &made, scope->event->ordering_key);
+}
+
 struct err handle_count_requested(struct scope *scope, const void *payload)
 {
 	const struct events_count *count = payload;

@@ -6,6 +6,7 @@
 
 /* payload: struct events_entry */
 struct err handle_entry_requested(struct scope *scope, const void *payload) ERR_MUST_USE;
+struct err handle_note_requested(struct scope *scope, const void *payload) ERR_MUST_USE;
 
 /* payload: struct events_charge */
 struct err handle_charge_claimed(struct scope *scope, const void *payload) ERR_MUST_USE;

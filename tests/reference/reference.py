@@ -44,7 +44,7 @@ def prepare(stack):
         stack.psql(f"ALTER ROLE {role} PASSWORD '{passwords[role]}'")
     admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
     parts = len(admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions)
-    made = admin.create_topics([confluent_kafka.admin.NewTopic(DLQ, parts, 1)])
+    made = admin.create_topics([confluent_kafka.admin.NewTopic(DLQ, parts, stack.replicas)])
     made[DLQ].result(20)
 
 
@@ -78,7 +78,7 @@ class Sender:
             self.wrong.append(error)
 
     def send(self, kind, payload, tenant, ordering_key=None, **how):
-        """One record; how: event_id, value (bytes instead of payload). -> its event id."""
+        """One record; how: event_id, value (bytes instead of payload), on_delivery. -> its event id."""
         event_id = how.get("event_id") or str(uuid.uuid4())
         headers = {
             "ce_specversion": "1.0", "ce_id": event_id, "ce_type": kind, "ce_source": "/tests",
@@ -89,7 +89,7 @@ class Sender:
         while True:
             try:
                 self.producer.produce(TOPIC, value, tenant, headers=list(headers.items()),
-                                      on_delivery=self._delivered)
+                                      on_delivery=how.get("on_delivery", self._delivered))
                 self.producer.poll(0)
                 return event_id
             except BufferError:
@@ -99,6 +99,10 @@ class Sender:
         """reference.entry.requested.v1"""
         return self.send("reference.entry.requested.v1", {"key": key, "n": n, "behave": behave},
                          tenant, key, **how)
+
+    def note(self, tenant, key, n, **how):
+        """reference.note.requested.v1"""
+        return self.send("reference.note.requested.v1", {"key": key, "n": n}, tenant, key, **how)
 
     def charge(self, tenant, charge, amount_cents=100, behave="ok", **how):
         """reference.charge.requested.v1; how: account too, else the charge is its own."""

@@ -9,6 +9,9 @@ static const struct pg_statement insert_entry = { "reference_insert_entry",
 	"ON CONFLICT (tenant_id, key, n) DO NOTHING RETURNING n) "
 	"INSERT INTO disorder (tenant_id, key, n, after_n, event_id) "
 	"SELECT $1, $2, made.n, before.n, $4 FROM before, made WHERE made.n < before.n" };
+static const struct pg_statement insert_note = { "reference_insert_note",
+	"INSERT INTO note (tenant_id, event_id, key, n) VALUES ($1, $2, $3, $4) "
+	"ON CONFLICT (tenant_id, event_id) DO NOTHING" };
 static const struct pg_statement insert_charge = { "reference_insert_charge",
 	"INSERT INTO charge (tenant_id, charge, amount_cents, state, provider_ref, event_id) "
 	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, charge) DO NOTHING" };
@@ -23,6 +26,15 @@ struct err store_commit_entry(
 		pg_int(entry->n), pg_id(event->id) };
 
 	return pg_push(pg, &insert_entry, args, 4);
+}
+
+struct err store_commit_note(
+	struct pg *pg, const struct event *event, const struct events_entry *entry)
+{
+	const struct pg_arg args[] = { pg_id(event->tenant.id), pg_id(event->id),
+		pg_text(entry->key), pg_int(entry->n) };
+
+	return pg_push(pg, &insert_note, args, 4);
 }
 
 struct err store_commit_charge(struct pg *pg, const struct event *event,

@@ -10,6 +10,8 @@ struct pg;
 /* Queue one statement each; the transaction and its tenant are the caller's. Failures: pg_push. */
 struct err store_commit_entry(
 	struct pg *pg, const struct event *event, const struct events_entry *entry) ERR_MUST_USE;
+struct err store_commit_note(
+	struct pg *pg, const struct event *event, const struct events_entry *entry) ERR_MUST_USE;
 struct err store_commit_charge(struct pg *pg, const struct event *event,
 	const struct events_charge *charge, const struct events_charge_settled *settled)
 	ERR_MUST_USE;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/cursor.h"
+#include "api/deadletters.h"
 #include "api/jobs.h"
 #include "api/openapi.h"
 #include "api/pressure.h"
@@ -40,6 +41,12 @@ static const struct web_route routes[] = {
 	{ "GET", "/v1/jobs/{id}/events", call_handle, WEB_BODY_NONE, 0, &sse_get },
 	{ "GET", "/v1/jobs/{id}/result", call_handle, WEB_BODY_NONE, 0, &result_get },
 	{ "GET", "/v1/audit", call_handle, WEB_BODY_NONE, 0, &trail_get },
+	{ "GET", "/v1/dead-letters", call_handle, WEB_BODY_NONE, 0, &deadletters_list },
+	{ "GET", "/v1/dead-letters/{id}", call_handle, WEB_BODY_NONE, 0, &deadletters_get },
+	{ "POST", "/v1/dead-letters/{id}/redrive", call_handle, WEB_BODY_NONE, 0,
+		&deadletters_redrive },
+	{ "POST", "/v1/dead-letters/{id}/discard", call_handle, WEB_BODY_NONE, 0,
+		&deadletters_discard },
 	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, NULL },
 	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, NULL },
 	{ "GET", "/docs", openapi_docs, WEB_BODY_NONE, 0, NULL },

@@ -31,7 +31,8 @@ static inline struct pg *native_pg(const char *variable)
 	return pg_new(&conf);
 }
 
-/* A script as the superuser, in the service's schema; the first value of its last answer as a number, or 0. */
+/* A script as the superuser, in the service's schema; the first value of its last answer as a
+ * number, or 0. */
 static inline int64_t native_sql(const char *sql)
 {
 	PGconn *conn = PQconnectdb(getenv("ESTEIRA_TEST_PG_SUPER_URL"));

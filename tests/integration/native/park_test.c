@@ -1,16 +1,10 @@
 #include "frame/park.h"
 
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "native.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TOPIC	     "esteira.test"
-
-enum { ENTRIES_MAX = 512, SCAN_ROWS = 30000 };
+#include "park_bench.h"
 
 /* --- a clock that can be moved on --- */
 
@@ -31,136 +25,7 @@ int clock_gettime(clockid_t id, struct timespec *at)
 	return code;
 }
 
-/* --- the bench: a group of its own, so that no case sees another's rows --- */
-
-struct bench {
-	const char *group;
-	struct park *park;
-	struct pg *pg, *load;
-	struct arena *arena;
-	struct partition partition;
-	struct record records[ENTRIES_MAX];
-	struct event events[ENTRIES_MAX];
-	struct park_entry entries[ENTRIES_MAX];
-	char keys[ENTRIES_MAX][16];
-	size_t count;
-};
-
-static struct bench *bench_open(const char *group)
-{
-	struct bench *bench = calloc(1, sizeof *bench);
-
-	ck_assert_ptr_nonnull(bench);
-	bench->group = group;
-	bench->park = park_new(group);
-	bench->pg = native_pg("ESTEIRA_TEST_PG_URL");
-	bench->load = native_pg("ESTEIRA_TEST_PG_FRAME_URL");
-	bench->arena = arena_new(256 << 20);
-	bench->partition = (struct partition){ .topic = TOPIC, .number = 3, .fence = 7 };
-	return bench;
-}
-
-static void bench_close(struct bench *bench)
-{
-	arena_free(bench->arena);
-	pg_free(bench->pg);
-	pg_free(bench->load);
-	park_free(bench->park);
-	free(bench);
-}
-
-static int64_t ask(struct bench *bench, const char *question)
-{
-	const char *sql = arena_printf(
-		bench->arena, "SELECT %s FROM parked WHERE grp = '%s'", question, bench->group);
-
-	return native_sql(sql);
-}
-
-/* A key's name of one letter; a capital is the same key of another tenant. */
-static struct park_entry *put(struct bench *bench, const char *key, int64_t offset)
-{
-	size_t i = bench->count++;
-	struct tenant tenant = { { { 1 } } };
-
-	ck_assert_uint_lt(i, ENTRIES_MAX);
-	bool other = key[0] >= 'A' && key[0] <= 'Z';
-	tenant.id.bytes[1] = other;
-	snprintf(bench->keys[i], sizeof bench->keys[i], "%s", key);
-	bench->keys[i][0] = (char)(other ? key[0] - 'A' + 'a' : key[0]);
-	bench->records[i] = (struct record){ .partition = &bench->partition,
-		.offset = offset,
-		.key = STR("key"),
-		.value = STR("value"),
-		.headers = STR("headers") };
-	bench->events[i] =
-		(struct event){ .id = id_v7(), .tenant = tenant, .ordering_key = bench->keys[i] };
-	bench->entries[i] = (struct park_entry){
-		.record = &bench->records[i], .event = &bench->events[i], .reason = PARK_BLOCKED
-	};
-	return &bench->entries[i];
-}
-
-static void add_all(struct bench *bench)
-{
-	NATIVE_OK(pg_begin(bench->pg));
-	NATIVE_OK(park_add(bench->park, bench->pg, bench->arena, bench->entries, bench->count));
-	NATIVE_OK(pg_commit(bench->pg));
-	bench->count = 0;
-}
-
-/* "a5 b7!": rows blocked and due (nothing behind), retry due (!), retry not due (-), hold (#),
- * overflow (*). */
-static void add_rows(struct bench *bench, const char *text)
-{
-	char key[2] = "";
-	int offset = 0, len = 0;
-
-	for (; *text != '\0'; text += len + (text[len] == ' ')) {
-		ck_assert_int_eq(sscanf(text, "%1s%d%n", key, &offset, &len), 2);
-		struct park_entry *entry = put(bench, key, offset);
-		switch (text[len]) {
-		case '!':
-			entry->reason = PARK_RETRY;
-			break;
-		case '-':
-			entry->reason = PARK_RETRY;
-			entry->due_in_ms = 3600000;
-			break;
-		case '#':
-			entry->reason = PARK_HOLD;
-			entry->due_in_ms = -1;
-			break;
-		case '*':
-			entry->reason = PARK_OVERFLOW;
-			break;
-		default:
-			continue;
-		}
-		len++;
-	}
-	if (bench->count > 0)
-		add_all(bench);
-}
-
 /* --- verdicts --- */
-
-/* "La5 Pb7 Xb8": from the log, a loaded row, a loaded row that is gone. */
-static void put_batch(struct bench *bench, const char *text)
-{
-	char kind = 0, key[2] = "";
-	int offset = 0, len = 0;
-
-	for (; *text != '\0'; text += len + (text[len] == ' ')) {
-		ck_assert_int_eq(sscanf(text, "%c%1s%d%n", &kind, key, &offset, &len), 3);
-		struct park_entry *entry = put(bench, key, offset);
-		struct record *record = &bench->records[entry - bench->entries];
-		const char *id = arena_printf(bench->arena,
-			"max(id) FILTER (WHERE off = %d AND ordering_key = '%s')", offset, key);
-		record->past.parked_id = kind == 'P' ? ask(bench, id) : kind == 'X';
-		ck_assert(kind != 'P' || record->past.parked_id > 0);
-	}
-}
 
 static void judge(struct bench *bench, char *ret_verdicts)
 {
@@ -312,188 +177,6 @@ START_TEST(test_again)
 }
 END_TEST
 
-/* --- the way back --- */
-
-/* What a load gives, as "a1 a2 B7". */
-static size_t load(struct bench *bench, char *ret_text)
-{
-	struct park_row *rows;
-	size_t count;
-	char *to = ret_text;
-
-	NATIVE_OK(park_load(bench->park, bench->load, bench->arena, TOPIC, 3, &rows, &count));
-	*to = '\0';
-	for (size_t i = 0; i < count; i++) {
-		char key = rows[i].ordering_key[0];
-		to += sprintf(to, "%s%c%lld", i == 0 ? "" : " ",
-			rows[i].tenant.id.bytes[1] ? key - 'a' + 'A' : key,
-			(long long)rows[i].offset);
-		ck_assert(str_eq(rows[i].value, STR("value")) || rows[i].value.len > 5);
-	}
-	return count;
-}
-
-static const struct {
-	const char *rows, *loaded;
-} loads[] = {
-	{ "", "" },
-	{ "a1 a2 b3", "a1 a2 b3" },
-	{ "a2 a1", "a1 a2" },
-	{ "a1- a2 b3", "b3" },	       /* the head is not due: its key waits */
-	{ "a1! a2 a3- a4", "a1 a2" },  /* up to the first that is not due */
-	{ "a1# a2 a3! b4*", "b4" },    /* a tombstone; the due row behind it is no head */
-	{ "b1* c2* a3!", "a3 b1 c2" }, /* due heads first */
-	{ "a1! A2 a3", "a1 a3 A2" },
-};
-
-START_TEST(test_load)
-{
-	struct bench *bench = bench_open(arena_printf(arena_new(64 << 10), "load %d", _i));
-	char got[ENTRIES_MAX * 8];
-
-	add_rows(bench, loads[_i].rows);
-	(void)load(bench, got);
-	ck_assert_msg(strcmp(got, loads[_i].loaded) == 0, "%s: %s, not %s", loads[_i].rows, got,
-		loads[_i].loaded);
-	(void)load(bench, got); /* what is left there is found again */
-	ck_assert_uint_eq(strlen(got), strlen(loads[_i].loaded));
-	bench_close(bench);
-}
-END_TEST
-
-START_TEST(test_row)
-{
-	struct bench *bench = bench_open("row");
-	struct park_row *rows;
-	size_t count;
-
-	put(bench, "k-long", 5);
-	bench->records[0].past = (struct record_past){
-		.epoch = 4, .attempts = 2, .first_ms = 1700000000123, .dead_id = { { 9 } }
-	};
-	put(bench, "k-long", 6);
-	add_all(bench);
-	NATIVE_OK(park_load(bench->park, bench->load, bench->arena, TOPIC, 3, &rows, &count));
-	ck_assert_uint_eq(count, 2);
-	ck_assert(rows[0].id > 0 && rows[0].offset == 5 && rows[0].epoch == 4 &&
-		  rows[0].attempts == 2 && rows[0].first_ms == 1700000000123 &&
-		  rows[0].dead_id.bytes[0] == 9);
-	ck_assert_str_eq(rows[0].ordering_key, "k-long");
-	ck_assert(tenant_eq(rows[0].tenant, bench->events[0].tenant));
-	ck_assert(str_eq(rows[0].key, STR("key")) && str_eq(rows[0].value, STR("value")) &&
-		  str_eq(rows[0].headers, STR("headers")));
-	ck_assert(rows[1].first_ms == 0 && id_is_nil(rows[1].dead_id));
-	bench_close(bench);
-}
-END_TEST
-
-/* Rows by generate_series: i numbers them from 1; offsets are above those of any before. */
-static void fill(
-	struct bench *bench, const char *key, const char *reason, const char *value, int rows)
-{
-	native_sql(arena_printf(bench->arena,
-		"INSERT INTO parked (grp, topic, part, off, event_id, tenant_id, ordering_key, "
-		"due_at, reason, headers, key, payload) SELECT '%s', '" TOPIC "', 3, i + (SELECT "
-		"coalesce(max(off), 0) FROM parked), gen_random_uuid(), "
-		"'01000000-0000-0000-0000-000000000000', %s, now(), '%s', 'headers', 'key', %s "
-		"FROM generate_series(1, %d) AS i",
-		bench->group, key, reason, value, rows));
-}
-
-/* Loads until every row of so many was given once, at most so often. */
-static void load_all(struct bench *bench, int64_t rows, int times)
-{
-	bool *seen = calloc((size_t)rows, sizeof *seen);
-	int64_t from = ask(bench, "min(id)"), found = 0;
-
-	for (int t = 0; t < times; t++) {
-		struct park_row *loaded;
-		size_t count;
-		NATIVE_OK(park_load(
-			bench->park, bench->load, bench->arena, TOPIC, 3, &loaded, &count));
-		ck_assert_uint_le(count, PARK_LOAD_MAX);
-		for (size_t i = 0; i < count; i++) {
-			found += !seen[loaded[i].id - from];
-			seen[loaded[i].id - from] = true;
-		}
-	}
-	ck_assert_int_eq(found, rows);
-	free(seen);
-}
-
-START_TEST(test_round_over_the_keys)
-{
-	struct bench *bench = bench_open("round");
-
-	fill(bench, "'key-' || i", "overflow", "'value'", 450);
-	load_all(bench, 450, 3);
-	load_all(bench, 450, 3); /* and from the beginning again */
-	bench_close(bench);
-}
-END_TEST
-
-START_TEST(test_many_rows_of_keys)
-{
-	struct bench *bench = bench_open("many");
-	char got[PARK_LOAD_MAX * 16];
-
-	fill(bench, "'a'", "overflow", "'value'", 150);
-	ck_assert_uint_eq(load(bench, got), PARK_KEY_MAX);
-	fill(bench, "'b' || i % 20", "overflow", "'value'", 2000);
-	ck_assert_uint_eq(load(bench, got), PARK_LOAD_MAX);
-	bench_close(bench);
-}
-END_TEST
-
-/* Ten keys with a hundred due rows each fill every load that begins with the due heads. */
-START_TEST(test_due_heads_do_not_starve_the_others)
-{
-	struct bench *bench = bench_open("starve");
-	char got[PARK_LOAD_MAX * 16];
-	bool seen = false;
-
-	fill(bench, "'b' || i % 10", "redrive", "'value'", 1000);
-	fill(bench, "'z'", "blocked", "'value'", 1);
-	for (int t = 0; t < 8 && !seen; t++) {
-		(void)load(bench, got);
-		seen = strchr(got, 'z') != NULL;
-	}
-	ck_assert(seen);
-	bench_close(bench);
-}
-END_TEST
-
-/* One key with a due row for each of 600 records behind a tombstone hides no other due head for
- * good. */
-START_TEST(test_due_rows_behind_a_tombstone)
-{
-	struct bench *bench = bench_open("tombstone");
-	char got[PARK_LOAD_MAX * 16];
-
-	add_rows(bench, "a0#");
-	fill(bench, "'a'", "redrive", "'value'", 600);
-	fill(bench, "'b'", "retry", "'value'", 1);
-	ck_assert_uint_eq(load(bench, got), 1);
-	ck_assert_int_eq(got[0], 'b');
-	bench_close(bench);
-}
-END_TEST
-
-START_TEST(test_bytes_of_a_load)
-{
-	struct bench *bench = bench_open("bytes");
-	char got[PARK_LOAD_MAX * 16];
-
-	fill(bench, "'key-' || i", "overflow", "convert_to(repeat(md5(i::text), 8192), 'UTF8')",
-		40);
-	ck_assert_uint_eq(load(bench, got), 15); /* 4 MiB of 256 KiB and a little each */
-	load_all(bench, 40, 4);
-	fill(bench, "'a'", "retry", "convert_to(repeat('x', 6 << 20), 'UTF8')", 1);
-	ck_assert_uint_ge(load(bench, got), 1); /* one that is larger comes alone */
-	bench_close(bench);
-}
-END_TEST
-
 /* --- memory --- */
 
 START_TEST(test_memory)
@@ -596,109 +279,23 @@ START_TEST(test_discover_and_count)
 }
 END_TEST
 
-/* --- index scans --- */
-
-static const struct pg_statement scans = { "test_scans",
-	"SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables "
-	"WHERE relid = 'parked'::regclass" };
-
-static void read_scans(struct bench *bench, int64_t *ret_seq, int64_t *ret_fetched)
-{
-	const struct pg_rows *rows;
-
-	NATIVE_OK(pg_query(bench->load, bench->arena, &scans, NULL, 0, &rows));
-	*ret_seq = pg_get_int(rows, 0, 0);
-	*ret_fetched = pg_get_int(rows, 0, 1);
-}
-
-static void ask_everything(struct bench *bench)
-{
-	const char *const topics[] = { TOPIC, "esteira.none" };
-	const int32_t numbers[] = { 3, 9 };
-	struct park_row *loaded;
-	size_t count;
-
-	for (int i = 0; i < 2; i++)
-		NATIVE_OK(park_load(bench->park, bench->load, bench->arena, topics[i], numbers[i],
-			&loaded, &count));
-	NATIVE_OK(park_discover(bench->park, bench->load, bench->arena, topics, numbers, 2));
-	put_batch(bench, "La999999 Lb999999 Lc999999");
-	NATIVE_OK(park_judge(bench->park, bench->load, bench->arena, bench->entries, bench->count));
-	bench->count = 0;
-}
-
-/* Often enough that prepared statements get their plan for any parameter. */
-static void expect_few_rows(struct bench *bench)
-{
-	for (int t = 0; t < 8; t++) {
-		int64_t seq = 0, seq_after = 0, fetched = 0, fetched_after = 0;
-		NATIVE_OK(pg_begin(bench->load));
-		read_scans(bench, &seq, &fetched);
-		ask_everything(bench);
-		read_scans(bench, &seq_after, &fetched_after);
-		pg_rollback(bench->load);
-		ck_assert_int_eq(seq_after - seq, 0);
-		ck_assert_int_lt(fetched_after - fetched, 3000);
-	}
-}
-
-/* The rows of one key, a key a row, due rows that cannot run. */
-static const struct {
-	const char *key, *reason;
-} crowds[] = { { "'a'", "overflow" }, { "'key-' || i", "overflow" }, { "'a'", "redrive" },
-	{ "'key-' || i", "retry" } };
-
-/* Without statistics (or those that chance left), with those of a table without these rows, and
- * with true ones. */
-START_TEST(test_index_scans_alone)
-{
-	struct bench *bench = bench_open(arena_printf(arena_new(64 << 10), "crowd %d", _i));
-
-	for (int phase = 0; phase < 3; phase++) {
-		native_sql(arena_printf(
-			bench->arena, "DELETE FROM parked WHERE grp = '%s'", bench->group));
-		if (phase == 1)
-			native_sql("ANALYZE parked");
-		fill(bench, crowds[_i].key, crowds[_i].reason, "'value'", SCAN_ROWS);
-		if (phase == 2)
-			native_sql("ANALYZE parked");
-		pg_free(bench->load);
-		bench->load = native_pg("ESTEIRA_TEST_PG_FRAME_URL");
-		expect_few_rows(bench);
-	}
-	native_sql(arena_printf(bench->arena, "DELETE FROM parked WHERE grp = '%s'", bench->group));
-	bench_close(bench);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("park");
-	TCase *judge_case = tcase_create("judge"), *rows = tcase_create("rows"),
-	      *back = tcase_create("load"), *memory = tcase_create("memory"),
-	      *plans = tcase_create("plans");
+	TCase *verdict = tcase_create("verdict"), *rows = tcase_create("rows"),
+	      *memory = tcase_create("memory");
 
-	tcase_add_loop_test(judge_case, test_verdict, 0, (int)COUNT(verdicts));
-	suite_add_tcase(suite, judge_case);
+	tcase_add_loop_test(verdict, test_verdict, 0, (int)COUNT(verdicts));
+	suite_add_tcase(suite, verdict);
 	tcase_add_test(rows, test_columns);
 	tcase_add_test(rows, test_parked_already_stays);
 	tcase_add_test(rows, test_remove);
 	tcase_add_test(rows, test_again);
 	suite_add_tcase(suite, rows);
-	tcase_add_loop_test(back, test_load, 0, (int)COUNT(loads));
-	tcase_add_test(back, test_row);
-	tcase_add_test(back, test_round_over_the_keys);
-	tcase_add_test(back, test_many_rows_of_keys);
-	tcase_add_test(back, test_due_heads_do_not_starve_the_others);
-	tcase_add_test(back, test_due_rows_behind_a_tombstone);
-	tcase_add_test(back, test_bytes_of_a_load);
-	suite_add_tcase(suite, back);
 	tcase_add_test(memory, test_memory);
 	tcase_add_test(memory, test_row_of_an_open_transaction);
 	tcase_add_test(memory, test_memory_of_an_old_fence);
 	tcase_add_test(memory, test_discover_and_count);
 	suite_add_tcase(suite, memory);
-	tcase_add_loop_test(plans, test_index_scans_alone, 0, (int)COUNT(crowds));
-	suite_add_tcase(suite, plans);
 	return native_run(suite);
 }

@@ -92,7 +92,9 @@ static struct err run_count(struct run *run)
 
 static struct err run_finish(struct run *run)
 {
-	return replay_finish(run->pg, run->arena, number(run, 0), &conf);
+	bool done;
+
+	return replay_finish(run->pg, run->arena, number(run, 0), &conf, &done);
 }
 
 static struct err run_advance(struct run *run)

@@ -87,7 +87,38 @@ SELECT is(as_role(role, format(statement, home)), wanted, role || ': ' || format
 		(11, 'UPDATE %I.effect SET state = ''sending'' WHERE kind = current_user', '1'),
 		(12, 'UPDATE %I.effect SET state = ''lost'' WHERE kind = current_user', '23514'),
 		(13, 'CREATE TABLE %I.own (x int)', '42501'),
-		(14, 'CREATE TEMP TABLE own (x int)', '42501')) s(n, statement, wanted)
+		(14, 'CREATE TEMP TABLE own (x int)', '42501'),
+		(15, 'INSERT INTO %I.parked (grp, topic, part, off, event_id, tenant_id, ordering_key, due_at,'
+			' reason) SELECT current_user, ''t'', 0, row_number() OVER (), gen_random_uuid(),'
+			' ''00000000-0000-0000-0000-000000000001'', ''k'', ''infinity'', r FROM unnest(ARRAY[''retry'', ''blocked'','
+			' ''overflow'', ''hold'', ''breaker'', ''redrive'', ''suspended'']) r', '7'),
+		(16, 'INSERT INTO %I.parked (grp, topic, part, off, event_id, tenant_id, ordering_key, due_at,'
+			' reason) VALUES (current_user, ''t'', 0, 8, gen_random_uuid(), gen_random_uuid(), ''k'','
+			' now(), ''lunch'')', '23514'),
+		(17, 'INSERT INTO %I.parked (grp, topic, part, off, event_id, tenant_id, due_at, reason) VALUES'
+			' (current_user, ''t'', 0, 8, gen_random_uuid(), gen_random_uuid(), now(), ''retry'')',
+			'23502'),
+		(18, 'INSERT INTO %I.parked (grp, topic, part, off, event_id, tenant_id, ordering_key, due_at,'
+			' reason) VALUES (current_user, ''t'', 0, 7, gen_random_uuid(),'
+			' ''00000000-0000-0000-0000-000000000001'', ''k'','
+			' now(), ''retry'')', '23505'),
+		(19, 'INSERT INTO %I.parked (grp, topic, part, off, event_id, tenant_id, ordering_key, due_at,'
+			' reason) VALUES (current_user, ''t'', 0, 7, gen_random_uuid(),'
+			' ''00000000-0000-0000-0000-000000000001'', ''k'','
+			' now(), ''retry'') ON CONFLICT (grp, topic, part, tenant_id,'
+			' ordering_key, off, epoch) DO NOTHING', '0'),
+		(20, 'DELETE FROM %I.parked WHERE grp = current_user', '7'),
+		(21, 'INSERT INTO %I.replay (grp, topic, part, from_offset, to_offset, state)'
+			' VALUES (current_user, ''t'', 0, 5, 9, ''held'')', '1'),
+		(22, 'INSERT INTO %I.replay (grp, topic, part, from_offset, to_offset, state)'
+			' VALUES (current_user, ''t'', 0, 5, 9, ''open'')', '23505'),
+		(23, 'INSERT INTO %I.replay (grp, topic, part, from_offset, to_offset, state)'
+			' VALUES (current_user, ''t'', 0, 9, 5, ''refused'')', '23514'),
+		(24, 'INSERT INTO %I.replay (grp, topic, part, from_offset, to_offset, state, kind) SELECT'
+			' current_user, ''t'', 0, 5, 9, ''open'', ''side'' FROM generate_series(1, 2)', '2'),
+		(25, 'INSERT INTO %I.attempt (grp, topic, part, off) VALUES (current_user, ''t'', 0, 1)', '1'),
+		(26, 'UPDATE %I.attempt SET count = 0 WHERE grp = current_user', '23514'),
+		(27, 'DELETE FROM %I.attempt WHERE grp = current_user', '1')) s(n, statement, wanted)
 	ORDER BY home, frame, n;
 
 SELECT is(as_role('esteira_intake', 'SELECT FROM ocr.outbox'), '42501',
@@ -98,6 +129,13 @@ SELECT is(as_role('esteira_operator', 'SELECT id, error_code FROM intake.dead_le
 	'the operator lists dead letters');
 SELECT is(as_role('esteira_operator', 'SELECT payload FROM intake.dead_letter'), '42501',
 	'and does not read them');
+
+SELECT is(as_role('esteira_operator', 'SELECT redrives, blocks, updated_at, decided_by FROM'
+	' ocr.dead_letter'), '0', 'it sees what was decided of them');
+SELECT is(as_role('esteira_operator', 'SELECT dead_letter_id FROM ocr.parked'), '0',
+	'the operator sees what is on its way back');
+SELECT is(as_role('esteira_operator', 'SELECT payload FROM ocr.parked'), '42501', 'without reading it');
+SELECT is(as_role('esteira_operator', 'SELECT count FROM ocr.attempt'), '0', 'and attempts');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -18,7 +18,7 @@ SELECT results_eq(
 	$$ SELECT g.home, g.name, g.grantee::regrole::text,
 			string_agg(g.privilege, ',' ORDER BY g.privilege)
 		FROM our_grant g JOIN our_table t ON t.home = g.home AND t.name = g.name
-		WHERE t.frame AND g.grantee <> 'esteira_operator'::regrole
+		WHERE t.frame AND g.col IS NULL AND g.grantee <> 'esteira_operator'::regrole
 		GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 $$,
 	$$ SELECT * FROM expected_frame() ORDER BY 1, 2, 3 $$,
 	'frame tables: the service and its frame role, and nobody on a weekly partition');
@@ -31,6 +31,7 @@ SELECT results_eq(
 	$$ VALUES
 		('audit', 'audit_logs', 'esteira_audit', 'INSERT,SELECT'),
 		('audit', 'operations', 'esteira_audit', 'INSERT,SELECT'),
+		('audit', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
 		('audit', 'v1_entries', 'esteira_intake', 'SELECT'),
 		('intake', 'api_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'deliveries', 'esteira_intake', 'INSERT,SELECT'),
@@ -42,9 +43,11 @@ SELECT results_eq(
 		('intake', 'tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_frame_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_intake', 'SELECT'),
+		('intake', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_open_jobs', 'esteira_ocr', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_intake', 'SELECT'),
-		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT') $$,
+		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT'),
+		('ocr', 'v1_dead_letters', 'esteira_intake', 'SELECT') $$,
 	'the services'' own tables and the views across schemas');
 
 SELECT results_eq(
@@ -56,12 +59,18 @@ SELECT results_eq(
 	$$ VALUES
 		('audit', 'audit_logs', 'esteira_intake', 'SELECT',
 			'action,document_hash,event_id,job_id,metadata,occurred_at,result_hash,tenant_id'),
+		('audit', 'dead_letter', 'esteira_intake', 'SELECT',
+			'attempts,blocks,created_at,error_class,error_code,error_message,event_id,'
+			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at'),
 		('intake', 'api_keys', 'esteira_lookup', 'SELECT',
 			'expires_at,key_hash,key_id,partner,revoked_at,scopes,tenant_id'),
 		('intake', 'jobs', 'esteira_ocr', 'SELECT', 'expires_at,job_id,key_half,status,tenant_id'),
 		('intake', 'tenant_keys', 'esteira_ocr', 'SELECT', 'destroyed_at,tenant_id,version,wrapped'),
 		('intake', 'tenants', 'esteira_lookup', 'SELECT', 'deadline_s,slug,state,tenant_id'),
-		('intake', 'tenants', 'esteira_ocr', 'SELECT', 'slug,tenant_id') $$,
+		('intake', 'tenants', 'esteira_ocr', 'SELECT', 'slug,tenant_id'),
+		('ocr', 'dead_letter', 'esteira_intake', 'SELECT',
+			'attempts,blocks,created_at,error_class,error_code,error_message,event_id,'
+			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at') $$,
 	'exactly the columns that a v1 view or the look-up reads');
 
 SELECT results_eq(
@@ -75,7 +84,8 @@ SELECT results_eq(
 			' esteira_operator:USAGE'),
 		('intake', 'esteira_frame_intake:USAGE esteira_intake:USAGE esteira_lookup:USAGE'
 			' esteira_ocr:USAGE esteira_operator:USAGE'),
-		('ocr', 'esteira_frame_ocr:USAGE esteira_ocr:USAGE esteira_operator:USAGE') $$,
+		('ocr', 'esteira_frame_ocr:USAGE esteira_intake:USAGE esteira_ocr:USAGE'
+			' esteira_operator:USAGE') $$,
 	'schemas');
 
 SELECT results_eq(
@@ -86,14 +96,26 @@ SELECT results_eq(
 			AND x.grantee <> p.proowner
 		GROUP BY 1 ORDER BY 1 $$,
 	$$ VALUES
+		('audit.dead_letter_discard(uuid[],uuid,text)', 'esteira_frame_audit esteira_migrator esteira_operator'),
+		('audit.dead_letter_redrive(uuid[],uuid,text)', 'esteira_frame_audit esteira_migrator esteira_operator'),
 		('audit.inbox_maintain()', 'esteira_audit esteira_frame_audit'),
 		('audit.role_is_safe()', 'esteira_audit esteira_frame_audit'),
+		('audit.tenant_discard(uuid[],text)', 'esteira_intake'),
+		('audit.tenant_redrive(uuid[],text)', 'esteira_intake'),
+		('intake.dead_letter_discard(uuid[],uuid,text)', 'esteira_frame_intake esteira_migrator esteira_operator'),
+		('intake.dead_letter_redrive(uuid[],uuid,text)', 'esteira_frame_intake esteira_migrator esteira_operator'),
 		('intake.inbox_maintain()', 'esteira_frame_intake esteira_intake'),
 		('intake.ip_expire()', 'esteira_frame_intake esteira_intake'),
 		('intake.key_lookup(bytea)', 'esteira_intake'),
 		('intake.role_is_safe()', 'esteira_frame_intake esteira_intake'),
+		('intake.tenant_discard(uuid[],text)', 'esteira_intake'),
+		('intake.tenant_redrive(uuid[],text)', 'esteira_intake'),
+		('ocr.dead_letter_discard(uuid[],uuid,text)', 'esteira_frame_ocr esteira_migrator esteira_operator'),
+		('ocr.dead_letter_redrive(uuid[],uuid,text)', 'esteira_frame_ocr esteira_migrator esteira_operator'),
 		('ocr.inbox_maintain()', 'esteira_frame_ocr esteira_ocr'),
-		('ocr.role_is_safe()', 'esteira_frame_ocr esteira_ocr') $$,
+		('ocr.role_is_safe()', 'esteira_frame_ocr esteira_ocr'),
+		('ocr.tenant_discard(uuid[],text)', 'esteira_intake'),
+		('ocr.tenant_redrive(uuid[],text)', 'esteira_intake') $$,
 	'functions');
 
 SELECT is_empty(

@@ -17,7 +17,12 @@ static const struct command commands[] = {
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };
 
-static const struct command *const tables[] = { commands, NULL };
+static const struct command lonely[] = {
+	{ "other", "list", NULL, NULL, 0, "Lists others.", NULL },
+	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
+};
+
+static const struct command *const tables[] = { commands, lonely, NULL };
 
 enum { ARGUMENTS_MAX = 6 };
 
@@ -113,6 +118,14 @@ START_TEST(commands_are_found_by_both_words)
 }
 END_TEST
 
+START_TEST(the_only_command_of_a_noun_needs_no_verb)
+{
+	ck_assert_ptr_eq(command_find_only(tables, "other"), lonely);
+	ck_assert_ptr_null(command_find_only(tables, "thing"));
+	ck_assert_ptr_null(command_find_only(tables, "--help"));
+}
+END_TEST
+
 START_TEST(help_shows_what_is_taken)
 {
 	char *text = NULL;
@@ -137,6 +150,7 @@ int main(void)
 	tcase_add_loop_test(tests, a_wrong_argument_is_named, 0, sizeof wrong / sizeof *wrong);
 	tcase_add_test(tests, a_command_without_arguments_takes_none);
 	tcase_add_test(tests, commands_are_found_by_both_words);
+	tcase_add_test(tests, the_only_command_of_a_noun_needs_no_verb);
 	tcase_add_test(tests, help_shows_what_is_taken);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

@@ -58,6 +58,30 @@ START_TEST(json_has_an_object_a_line)
 }
 END_TEST
 
+START_TEST(one_has_a_line_a_field)
+{
+	static const struct {
+		bool json;
+		const char *expected;
+	} cases[] = {
+		{ false, "name   ção\ncount  7\ngood   yes\n"
+			 "at     1970-01-01T00:00:00.000Z\n" },
+		{ true, "{\"name\":\"ção\",\"count\":7,\"good\":true,"
+			"\"at\":\"1970-01-01T00:00:00.000Z\"}\n" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = NULL;
+		size_t size = 0;
+		FILE *out = open_memstream(&text, &size);
+		ck_assert_int_eq(list_print_one(&type, &rows[0], cases[i].json, out).kind, ERR_OK);
+		fclose(out);
+		ck_assert_str_eq(text, cases[i].expected);
+		free(text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ctl/list");
@@ -65,6 +89,7 @@ int main(void)
 
 	tcase_add_test(tests, columns_line_up_by_character);
 	tcase_add_test(tests, json_has_an_object_a_line);
+	tcase_add_test(tests, one_has_a_line_a_field);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

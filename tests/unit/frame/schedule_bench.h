@@ -65,6 +65,17 @@ static inline size_t bench_take(struct bench *bench)
 	return bench->count;
 }
 
+/* Records of this partition are known to take long from now on. */
+static inline void bench_slow(struct bench *bench, struct partition *partition)
+{
+	struct record *record = bench_add(bench, partition, partition->next - 1, "z|slow", &txn);
+
+	ck_assert_uint_eq(bench_take(bench), 1);
+	record->cost_us = INT64_C(100) * 1000000;
+	schedule_finish(bench->schedule, record, SCHEDULE_DONE, 0);
+	bench->count = 0;
+}
+
 static inline char bench_tenant(const struct bench *bench, size_t index)
 {
 	return bench->taken[index]->key.ptr[0];

@@ -1,4 +1,4 @@
-#include "frame/schedule.h"
+#include "frame/schedule_lane.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -271,8 +271,17 @@ START_TEST(looks)
 	schedule_look(bench.schedule, &view);
 	ck_assert(view.oldest_runnable_ms == 0 && view.records == 0);
 	add_all(&bench, bench.a, 0, "ab", &work);
+	schedule_look(bench.schedule, &view);
+	ck_assert_uint_eq(view.tenants, 2);
+	ck_assert_int_lt(view.oldest_unhandled_ms, 60000);
+	bench.a->first->link.lane->due_ms -= 61000; /* as if a minute had passed */
+	bench.a->first->link.added_ms -= 62000;
+	schedule_look(bench.schedule, &view);
+	ck_assert_int_ge(view.oldest_runnable_ms, 61000);
+	ck_assert_int_ge(view.oldest_unhandled_ms, 62000);
 	bench_expect_take(&bench, "a0");
 	schedule_look(bench.schedule, &view);
+	ck_assert_int_ge(view.oldest_unhandled_ms, 62000); /* running is not handled */
 	ck_assert(view.oldest_runnable_ms >= 0 && view.oldest_runnable_ms < 60000);
 	ck_assert(view.records == 2 && view.running == 1 && view.bytes > 0);
 	ck_assert(!schedule_is_stopped(bench.schedule));

@@ -1,0 +1,307 @@
+#include "api/deadletters.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "api/api_store.h"
+#include "api/deadletters_store.h"
+#include "frame/relay.h"
+#include "frame/service.h"
+#include "intake.h"
+#include "model/codec.h"
+#include "port/pg.h"
+#include "port/web.h"
+#include "port/web_reply.h"
+
+enum {
+	WORD_MAX = 32,
+	LIST_MAX_BYTES = DEADLETTERS_LIMIT_MAX * DEADLETTERS_JSON_MAX_BYTES,
+};
+
+#define FIELD(name, member, kind, required)                                                        \
+	{                                                                                          \
+		(name), (kind), CODEC_PLAIN, (required),                                           \
+			offsetof(struct deadletters_view, member), 0, NULL                         \
+	}
+
+static const struct codec_field fields[] = {
+	FIELD("id", id, CODEC_ID, true),
+	FIELD("service", service, CODEC_TEXT, true),
+	FIELD("topic", topic, CODEC_TEXT, true),
+	FIELD("state", state, CODEC_TEXT, true),
+	FIELD("event_id", event_id, CODEC_ID, false),
+	FIELD("ordering_key", ordering_key, CODEC_TEXT, false),
+	FIELD("error_class", error.class, CODEC_TEXT, true),
+	FIELD("error_code", error.code, CODEC_TEXT, false),
+	FIELD("error_message", error.message, CODEC_TEXT, false),
+	FIELD("attempts", attempts, CODEC_INT, true),
+	FIELD("redrives", redrives, CODEC_INT, true),
+	FIELD("blocks", blocks, CODEC_BOOL, true),
+	FIELD("first_failed_at", times.first_failed_at, CODEC_TIME, false),
+	FIELD("created_at", times.created_at, CODEC_TIME, true),
+	FIELD("updated_at", times.updated_at, CODEC_TIME, true),
+	CODEC_END,
+};
+
+static const struct codec_type view_type = { "dead_letter", sizeof(struct deadletters_view),
+	fields };
+
+struct err deadletters_write(const struct deadletters_view *letter, struct buf *out)
+{
+	return codec_write(&view_type, letter, CODEC_TO_CLIENT, out);
+}
+
+static struct err read_id(struct web_exchange *exchange, struct id *ret_id)
+{
+	if (!id_parse(web_param(exchange, "id"), ret_id))
+		return err_reject(ERR_CODE_NOT_FOUND, "there is no such dead letter");
+	return err_ok();
+}
+
+/* --- GET /v1/dead-letters/{id} --- */
+
+struct get {
+	struct call call;
+	struct id id;
+	struct buf body;
+};
+
+static struct err get_parse(struct call *call)
+{
+	struct get *get = (struct get *)call;
+
+	get->body = BUF(DEADLETTERS_JSON_MAX_BYTES);
+	return read_id(call->exchange, &get->id);
+}
+
+static struct err get_run(struct call *call, struct pg *pg, struct arena *arena)
+{
+	struct get *get = (struct get *)call;
+	const struct tenant tenant = call->from.who.tenant;
+	struct deadletters_view letter;
+
+	TRY(api_store_begin(pg, tenant));
+	TRY(deadletters_store_get(pg, arena, tenant, get->id, &letter));
+	TRY(pg_commit(pg));
+	return deadletters_write(&letter, &get->body);
+}
+
+static void get_reply(struct call *call)
+{
+	call_reply_json(call->exchange, 200, NULL, &((struct get *)call)->body);
+}
+
+static void get_free(struct call *call)
+{
+	buf_done(&((struct get *)call)->body);
+}
+
+const struct call_route deadletters_get = { .scope = "operate",
+	.size = sizeof(struct get),
+	.parse = get_parse,
+	.run = get_run,
+	.reply = get_reply,
+	.free = get_free };
+
+/* --- GET /v1/dead-letters --- */
+
+struct list {
+	struct call call;
+	char state[WORD_MAX], class[WORD_MAX]; /* "" = any */
+	char cursor[CURSOR_TEXT_BYTES];
+	uint64_t limit;
+	struct buf body, link;
+};
+
+/* A query parameter into text; "" when absent. */
+static bool read_text(struct web_exchange *exchange, const char *name, char *ret_text, size_t size)
+{
+	struct str value = web_query(exchange, name);
+
+	if (value.len >= size)
+		return false;
+	if (value.len > 0)
+		memcpy(ret_text, value.ptr, value.len);
+	ret_text[value.len] = '\0';
+	return value.ptr == NULL || value.len > 0;
+}
+
+static bool is_state(const char *text)
+{
+	static const char *const all[] = { "", "open", "redriving", "redriven", "discarded" };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (strcmp(text, all[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool is_class(const char *text)
+{
+	if (text[0] == '\0')
+		return true;
+	for (int class = ERR_CLASS_NONE + 1; class <= ERR_CLASS_BUG; class ++)
+		if (strcmp(text, err_class_name((enum err_class) class)) == 0)
+			return true;
+	return false;
+}
+
+static struct err list_parse(struct call *call)
+{
+	struct list *list = (struct list *)call;
+	struct str limit = web_query(call->exchange, "limit");
+
+	list->body = BUF(LIST_MAX_BYTES);
+	list->link = BUF(DEADLETTERS_JSON_MAX_BYTES);
+	list->limit = DEADLETTERS_LIMIT;
+	if (limit.ptr != NULL && (!str_to_u64(limit, &list->limit) || list->limit < 1 ||
+					 list->limit > DEADLETTERS_LIMIT_MAX))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "limit is not between 1 and 200");
+	if (!read_text(call->exchange, "state", list->state, sizeof list->state) ||
+		!is_state(list->state))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of dead letters");
+	if (!read_text(call->exchange, "class", list->class, sizeof list->class) ||
+		!is_class(list->class))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "class is not a class of errors");
+	if (!read_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
+	return err_ok();
+}
+
+static void write_next(struct list *list, const struct cursor *last)
+{
+	char cursor[CURSOR_TEXT_BYTES];
+
+	cursor_format(list->call.api->cursor_key, list->call.from.who.tenant, last, cursor);
+	buf_addf(&list->body, ",\"next_cursor\":\"%s\"", cursor);
+	buf_addf(&list->link, "</v1/dead-letters?limit=%d&cursor=%s", (int)list->limit, cursor);
+	if (list->state[0] != '\0')
+		buf_addf(&list->link, "&state=%s", list->state);
+	if (list->class[0] != '\0')
+		buf_addf(&list->link, "&class=%s", list->class);
+	buf_addf(&list->link, ">; rel=\"next\"");
+}
+
+/* One row more than asked for says whether there is a next page. */
+static struct err write_list(struct list *list, const struct deadletters_store_list *rows)
+{
+	size_t count = rows->count > list->limit ? list->limit : rows->count;
+
+	buf_add_str(&list->body, STR("{\"items\":["));
+	for (size_t i = 0; i < count; i++) {
+		buf_add_str(&list->body, i == 0 ? STR("") : STR(","));
+		TRY(deadletters_write(&rows->letters[i], &list->body));
+	}
+	buf_add_str(&list->body, STR("]"));
+	if (rows->count > count)
+		write_next(list, &(struct cursor){ rows->created_us[count - 1],
+					 rows->letters[count - 1].id });
+	buf_add_str(&list->body, STR("}"));
+	return buf_check(&list->link);
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static struct err list_run(struct call *call, struct pg *pg, struct arena *arena)
+{
+	struct list *list = (struct list *)call;
+	struct deadletters_store_page page = { .tenant = call->from.who.tenant,
+		.state = or_null(list->state),
+		.class = or_null(list->class),
+		.after = cursor_start(),
+		.limit = (int64_t)list->limit + 1 };
+	struct deadletters_store_list rows;
+
+	if (list->cursor[0] != '\0')
+		TRY(cursor_parse(
+			call->api->cursor_key, page.tenant, str_of(list->cursor), &page.after));
+	TRY(api_store_begin(pg, page.tenant));
+	TRY(deadletters_store_list(pg, arena, &page, &rows));
+	TRY(pg_commit(pg));
+	return write_list(list, &rows);
+}
+
+static void list_reply(struct call *call)
+{
+	struct list *list = (struct list *)call;
+	const struct web_field headers[] = {
+		{ list->link.len > 0 ? "Link" : NULL, buf_str(&list->link) },
+		{ NULL, { NULL, 0 } },
+	};
+
+	call_reply_json(call->exchange, 200, headers, &list->body);
+}
+
+static void list_free(struct call *call)
+{
+	struct list *list = (struct list *)call;
+
+	buf_done(&list->body);
+	buf_done(&list->link);
+}
+
+const struct call_route deadletters_list = { .scope = "operate",
+	.size = sizeof(struct list),
+	.parse = list_parse,
+	.run = list_run,
+	.reply = list_reply,
+	.free = list_free };
+
+/* --- POST /v1/dead-letters/{id}/redrive and /discard --- */
+
+struct decide {
+	struct call call;
+	struct id id;
+};
+
+static struct err decide_parse(struct call *call)
+{
+	return read_id(call->exchange, &((struct decide *)call)->id);
+}
+
+static struct err decide_run(struct call *call, struct pg *pg, struct arena *arena)
+{
+	struct service_context *service = call->api->intake->service;
+	const struct deadletters_store_decision decision = {
+		.tenant = call->from.who.tenant,
+		.id = ((struct decide *)call)->id,
+		.discard = call->route == &deadletters_discard,
+		.key_hash = call->key.hash,
+		.traceparent = call->from.traceparent,
+		.slug = call->from.who.slug,
+	};
+
+	TRY(deadletters_store_decide(pg, arena, &decision, service_outbox(service)));
+	relay_wake(service_relay(service));
+	return err_ok();
+}
+
+static void redrive_reply(struct call *call)
+{
+	struct buf body SCOPED(buf_done) = BUF(DEADLETTERS_JSON_MAX_BYTES);
+	char id[ID_TEXT_BYTES];
+
+	id_format(((struct decide *)call)->id, id);
+	buf_addf(&body, "{\"id\":\"%s\",\"state\":\"redriving\"}", id);
+	call_reply_json(call->exchange, 202, NULL, &body);
+}
+
+static void discard_reply(struct call *call)
+{
+	web_reply_send(call->exchange, 204, NULL, STR(""));
+}
+
+const struct call_route deadletters_redrive = { .scope = "operate",
+	.size = sizeof(struct decide),
+	.parse = decide_parse,
+	.run = decide_run,
+	.reply = redrive_reply };
+
+const struct call_route deadletters_discard = { .scope = "operate",
+	.size = sizeof(struct decide),
+	.parse = decide_parse,
+	.run = decide_run,
+	.reply = discard_reply };
