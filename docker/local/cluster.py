@@ -137,6 +137,7 @@ class Cluster(Stack):
             if time.monotonic() > deadline:
                 raise StepError(name, "there is no primary to copy", f"read log/{self.primary}.log")
             time.sleep(0.1)
+        self.proxy.aim("replica", self.postgres_port)
         fresh = self.path(f"{name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         self.own_dir(fresh)
@@ -173,7 +174,6 @@ class Cluster(Stack):
     def rejoin(self):
         """What was the primary comes back empty, as the synchronous standby."""
         name = self.standby
-        self.proxy.aim("replica", self.postgres_port)
         shutil.rmtree(self.path(name))
         self._start_server(name, keep=True)
         self.synchronous(True)

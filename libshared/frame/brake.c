@@ -241,10 +241,12 @@ bool brake_allows(struct brake_table *table, const char *route, struct tenant te
 	bool allowed = brake.state == BRAKE_CLOSED || now_ms >= brake.until_ms;
 	if (brake.state != BRAKE_CLOSED && allowed)
 		set(table, &pair, brake_next(brake, BRAKE_PROBE, now_ms), now_ms);
-	if (!allowed)
-		*ret_wait_ms = brake.until_ms - now_ms;
 	pthread_mutex_unlock(&table->lock);
-	return allowed;
+	if (allowed)
+		return true;
+	bool near = brake.state == BRAKE_PROBING && brake.until_ms - now_ms > BRAKE_PROBE_WAIT_MS;
+	*ret_wait_ms = near ? BRAKE_PROBE_WAIT_MS : brake.until_ms - now_ms;
+	return false;
 }
 
 void brake_tell(struct brake_table *table, const char *route, struct tenant tenant,

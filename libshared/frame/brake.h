@@ -19,6 +19,7 @@ enum {
 	BRAKE_FAILURES = 5,
 	BRAKE_PAUSE_MS = 60000,
 	BRAKE_PAUSE_MAX_MS = 600000,
+	BRAKE_PROBE_WAIT_MS = 5000,
 	BRAKE_TABLE_MAX = 4096,
 };
 
@@ -46,8 +47,8 @@ struct brake_table *brake_table_new(void); /* NULL without memory */
 void brake_table_free(struct brake_table *table);
 
 /* May a record of this route and tenant be handled now? *ret_wait_ms: if not, for how long it is to
- * be parked (> 0). A probe counts as asked: tell its end with brake_tell. route: a static string.
- */
+ * be parked (> 0); not long while a probe is under way, whose end is near. A probe counts as asked:
+ * tell its end with brake_tell. route: a static string. */
 bool brake_allows(struct brake_table *table, const char *route, struct tenant tenant,
 	int64_t now_ms, int64_t *ret_wait_ms);
 void brake_tell(struct brake_table *table, const char *route, struct tenant tenant,

@@ -289,7 +289,8 @@ bool failure_run_suspect(struct worker *worker, struct record *record,
 	struct err e = look_into_journal(worker, record, &count);
 	if (e.kind != ERR_OK)
 		return failure_judge(worker, task, e);
-	if (count >= JOURNAL_ATTEMPTS_MAX)
+	record->past.noted = count >= JOURNAL_ATTEMPTS_MAX; /* a redrive begins anew */
+	if (record->past.noted)
 		return bury(worker, task,
 			err_reject(ERR_CODE_CRASHED, err_code_title(ERR_CODE_CRASHED)));
 	if (count == 0)

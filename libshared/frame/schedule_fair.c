@@ -9,7 +9,7 @@
 enum {
 	QUANTUM_US = 10000,
 	DEBT_MAX_US = 10000000, /* every quantum of it is one step in schedule_fair_pick */
-	COST_FIRST_US = 5000,	/* before anything was measured */
+	COST_FIRST_US = 1000,	/* before anything was measured */
 	COST_WEIGHT = 8,
 };
 
@@ -294,7 +294,7 @@ void schedule_fair_pay(struct record *record, bool learn)
 		return;
 	learn_cost(&share->cost_us, cost_us);
 	learn_cost(&share->source->cost_us, cost_us);
-	share->source->measured = true;
+	share->source->measured++;
 }
 
 /* --- looking --- */

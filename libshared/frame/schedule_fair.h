@@ -21,7 +21,7 @@ struct source {
 	size_t mix_count;	    /* also counts those that a batch in the making holds */
 	struct ring shares;	    /* all */
 	int64_t cost_us;	    /* of a record: a moving average */
-	bool measured;		    /* before that the cost is a guess */
+	size_t measured;	    /* records behind that average; before any it is a guess */
 	struct share *overflow;	    /* its waiting records are to be moved; NULL = none */
 	struct ring overflowing;    /* among the schedule's, while there is such a share */
 };

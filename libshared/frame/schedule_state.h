@@ -19,7 +19,7 @@ struct schedule {
 	size_t source_count;
 	size_t records, bytes, running;
 	size_t idle; /* workers that wait in schedule_take */
-	bool moved; /* what was taken last was overflow */
+	bool moved;  /* what was taken last was overflow */
 	bool stopped;
 };
 

@@ -7,7 +7,7 @@
 #include "frame/schedule_window.h"
 
 enum {
-	BATCH_US = 100000,
+	BATCH_US = 20000, /* what others wait for a worker; a fast handler fills a batch sooner */
 	BORROW_US = BATCH_US, /* who owes more does not join the batches of others */
 	VISITS_MAX = 2 * SCHEDULE_BATCH_MAX,
 };

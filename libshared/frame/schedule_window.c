@@ -4,6 +4,8 @@
 
 enum {
 	TOTAL_BYTES_MAX = 16 << 20,
+	WARM_RECORDS = 200,
+	WARM_US = 20000,
 	WORTH_US = 2000000, /* of work: less is done sooner than it is moved there and back */
 };
 
@@ -99,7 +101,10 @@ void schedule_window_notice(struct schedule *schedule, const struct record *reco
  * what a record costs is a guess until the first is through. */
 static bool is_worth_it(const struct schedule *schedule, const struct share *share)
 {
-	if (!share->source->measured && schedule->running > 0)
+	const struct source *source = share->source;
+
+	/* the first batches of a process find cold caches and say little about the others */
+	if (source->measured < WARM_RECORDS && source->cost_us < WARM_US && schedule->running > 0)
 		return false;
 	return (int64_t)(share->count - share->moving) * share->cost_us >= WORTH_US;
 }

@@ -91,7 +91,7 @@ for _point in ("in_replay_open", "after_replay_open"):
 
 def redrive(world, letters, who="chaos"):
     """{letter: outcome} of one call."""
-    with world.cursor() as cursor:
+    with world.cursor("READ COMMITTED") as cursor:
         cursor.execute("SELECT letter::text, outcome FROM dead_letter_redrive(%s::uuid[], NULL, %s)",
                        (letters, who))
         return dict(cursor.fetchall())
@@ -110,7 +110,7 @@ def mendable(world, rng):
     made.end = ANY
     letter = world.wait("a dead letter", lambda: dead_of(world, made))
     payload = json.dumps({"key": made.key, "n": made.n, "behave": "ok"}).encode()
-    with world.cursor() as cursor:
+    with world.cursor("READ COMMITTED") as cursor:
         cursor.execute("UPDATE dead_letter SET payload = %s WHERE id = %s", (payload, letter))
     return letter
 

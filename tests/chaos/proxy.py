@@ -51,7 +51,14 @@ class _Pair:
         _reset(self.target[1])
 
     async def pump(self, reader, writer, to_client):
-        """Bytes of one direction, until its end."""
+        """Bytes of one direction, until its end; an RST of either side is one for both."""
+        try:
+            await self._pass_on(reader, writer, to_client)
+        except OSError:
+            if not self.half_open:
+                self.reset()
+
+    async def _pass_on(self, reader, writer, to_client):
         while True:
             data = await reader.read(PIECE)
             await self.link.delay()
@@ -82,11 +89,9 @@ class _Pair:
         pumps = [asyncio.ensure_future(self.pump(self.client[0], self.target[1], False)),
                  asyncio.ensure_future(self.pump(self.target[0], self.client[1], True))]
         try:
-            done = await asyncio.gather(*pumps, return_exceptions=True)
-            if self.half_open and not self.link.healthy.is_set():
+            await asyncio.gather(*pumps)
+            if self.half_open:
                 await self.link.healthy.wait()
-            if any(isinstance(end, Exception) for end in done):
-                self.reset()
         finally:
             for pump in pumps:
                 pump.cancel()

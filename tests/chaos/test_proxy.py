@@ -27,6 +27,9 @@ class Echo:
         with sock:
             try:
                 while data := sock.recv(4096):
+                    if data == b"reset me":
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                        return
                     sock.sendall(data)
                 self.ends.append("fin")
             except OSError:
@@ -80,6 +83,15 @@ def test_passes(way):
         assert sock.recv(1) == b""
 
 
+def test_a_reset_by_the_target_reaches_the_client(way):
+    """It waited for ever, and a standby with it."""
+    _, connect = way
+    with connect() as sock:
+        sock.sendall(b"reset me")
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+
+
 def test_latency(way):
     proxy, connect = way
     with connect() as sock:
@@ -118,7 +130,7 @@ def test_those_that_are_there_get_a_reset(way, kind):
         with pytest.raises(ConnectionRefusedError):
             connect()
     else:
-        with connect() as new, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connect() as new:
             new.recv(1)
     proxy.heal()
     with connect() as sock:
@@ -179,5 +191,5 @@ def test_aim(way):
 def test_target_that_is_not_there(way):
     proxy, connect = way
     proxy.aim("echo", 1)
-    with connect() as sock, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect() as sock:
         sock.recv(1)

@@ -146,14 +146,14 @@ class World:
     # servers
 
     @contextlib.contextmanager
-    def cursor(self):
-        """Of the primary, in one snapshot, past the proxy."""
+    def cursor(self, isolation="REPEATABLE READ"):
+        """Of the primary, past the proxy: what it reads is one snapshot, unless said otherwise."""
         c = self.cluster
         db = psycopg2.connect(host="127.0.0.1", port=c.postgres_port, dbname="esteira",
                               user="postgres", password=c.secrets["roles"]["postgres"],
                               options="-c search_path=reference")
         try:
-            db.set_session(isolation_level="REPEATABLE READ")
+            db.set_session(isolation_level=isolation)
             with db, db.cursor() as cursor:
                 yield cursor
         finally:

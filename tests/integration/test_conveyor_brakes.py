@@ -66,10 +66,10 @@ def make_standing(plant):
     plant.sender.entry(third, "a", 1)
     belt.wait_for("its entry", lambda: plant.entries(third) == [1])
     put_on(plant, first)
-    assert plant.readyz()[1]["consumer"]["braked"] == 0
+    assert plant.readyz()[1]["braked"] == 0
     put_on(plant, second)
     belt.wait_for(lambda: f"it to stand: {plant.readyz()}",
-                  lambda: plant.readyz()[1]["consumer"]["braked"] == 1)
+                  lambda: plant.readyz()[1]["braked"] == 1)
     plant.sender.entry(third, "a", 2)
     plant.sender.flush()
     return plant.partition, third
@@ -78,16 +78,16 @@ def make_standing(plant):
 def test_a_tenant_that_fails_stops_alone_and_goes_on(plant, away, failing, standing):
     partition, third = standing
     status, ready = plant.readyz()
-    assert status == 200 and ready["consumer"]["braked"] == 1
+    assert status == 200 and ready["braked"] == 1
     elsewhere = plant.fresh()
     plant.sender.entry(elsewhere, "a", 1)
     belt.wait_for("other partitions", lambda: plant.entries(elsewhere) == [1])
     assert plant.entries(third) == [1]
     assert plant.commits()[partition] < plant.ends()[partition]
     belt.wait_for("the entries", lambda: len([k for k in plant.entries(failing)]) == 20,
-                  2 * PAUSE_S + 10, 0.5)
+                  PAUSE_S + 30, 0.5)
     tenant, charges = away
-    belt.wait_for("the charges", lambda: plant.charges(tenant) == charges, 2 * PAUSE_S + 10, 0.5)
+    belt.wait_for("the charges", lambda: plant.charges(tenant) == charges, PAUSE_S + 30, 0.5)
     assert [plant.charged(charge) for charge in charges] == 6 * [(1, 1)]
     assert plant.parked(tenant) == plant.parked(failing) == []
 
@@ -97,6 +97,6 @@ def test_a_partition_that_stood_goes_on(plant, standing):
     belt.wait_for("its entry", lambda: plant.entries(third) == [1, 2], PAUSE_S + 10, 0.2)
     plant.no_lag()
     assert plant.commits()[partition] == plant.ends()[partition]
-    assert plant.readyz()[1]["consumer"]["braked"] == 0
+    assert plant.readyz()[1]["braked"] == 0
     assert plant.count("SELECT count(*) FROM reference.dead_letter WHERE error_code <>"
                        " 'bad-record'") == 0

@@ -113,16 +113,16 @@ def test_killed_with_claims(plant):
 def test_owner_that_was_stopped_and_comes_back(plant, moment):
     """It still believes that the partition, its rows and its batch are its own."""
     tenant, most = plant.fresh(), 60
-    behave = "slow:50" if moment == "working" else "retry:18"
     for n in range(most):
-        plant.sender.count(tenant, f"t{n % 6}", 1, behave)
+        first = moment == "parked" and n < 3
+        plant.sender.count(tenant, f"t{n % 3}", 1, "retry:16" if first else "slow:50")
     plant.sender.flush()
 
     def total():
         return plant.count("SELECT coalesce(sum(total), 0) FROM reference.tally"
                            f" WHERE tenant_id = '{tenant}'")
     if moment == "parked":
-        belt.wait_for("rows", lambda: parked(plant, tenant) > 10)
+        belt.wait_for(lambda: f"rows: {parked(plant, tenant)}", lambda: parked(plant, tenant) == most)
     else:
         belt.wait_for("some", lambda: 0 < total() < most)
     pid = plant.stack.pid("reference-1")

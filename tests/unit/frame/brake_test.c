@@ -111,7 +111,9 @@ START_TEST(one_pair_through_its_life)
 	ck_assert(allows(table, route_a, 2, NOW)); /* neighbours go on */
 	ck_assert(allows(table, route_b, 1, NOW));
 	ck_assert(allows(table, route_a, 1, NOW + PAUSE)); /* one probe */
-	ck_assert(!allows(table, route_a, 1, NOW + PAUSE));
+	/* who comes meanwhile waits for its end, not for the next pause */
+	ck_assert(!brake_allows(table, route_a, tenant_of(1), NOW + PAUSE, &wait_ms));
+	ck_assert_int_eq(wait_ms, BRAKE_PROBE_WAIT_MS);
 	brake_tell(table, route_a, tenant_of(1), BRAKE_BAD, NOW + PAUSE);
 	ck_assert(!allows(table, route_a, 1, NOW + 3 * PAUSE - 1));
 	ck_assert(allows(table, route_a, 1, NOW + 3 * PAUSE));

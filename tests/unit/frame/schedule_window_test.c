@@ -144,6 +144,7 @@ START_TEST(moves_who_fills_a_window)
 	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
 		struct bench bench;
 		bench_open(&bench);
+		bench_slow(&bench, bench.a);
 		if (i % 2 == 0)
 			bench_flood(&bench, bench.a, 'h', rows[i / 2].heavy, &txn);
 		for (char t = 'a'; t < 'a' + 7; t++) /* h is no neighbour of its own */
@@ -283,6 +284,7 @@ START_TEST(moves_a_single_lane)
 	struct bench bench;
 
 	bench_open(&bench);
+	bench_slow(&bench, bench.a);
 	bench_add(&bench, bench.a, 0, "h", &work);
 	bench_expect_take(&bench, "h0");
 	for (int64_t offset = 1; offset < WINDOW; offset++)
@@ -308,6 +310,7 @@ START_TEST(a_failed_move_is_forgotten)
 	struct bench bench;
 
 	bench_open(&bench);
+	bench_slow(&bench, bench.a);
 	bench_flood(&bench, bench.a, 'h', WINDOW, &txn);
 	bench_take(&bench);
 	ck_assert(bench.taken[0]->past.overflow);
@@ -333,6 +336,7 @@ START_TEST(moving_leaves_turns_to_others)
 	size_t others = 0;
 
 	bench_open(&bench);
+	bench_slow(&bench, bench.a);
 	bench_flood(&bench, bench.b, 'o', 1000, &txn);
 	for (int round = 0; round < 20; round++) {
 		bench_flood(&bench, bench.a, 'h', WINDOW - (int)bench.a->count, &txn);

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""How long others wait while one tenant sends 50,000 records at once to a handler of 5 ms.
+
+A neighbour in the same partition, and one in another, send a record now and then; each is timed from
+being sent to its row. Before that both are timed without the flood.
+"""
+import os
+import sys
+import threading
+import time
+import uuid
+
+import psycopg2
+
+import machine
+import belt
+import rig
+
+sys.path.insert(0, os.path.join(machine.ROOT, "tests/reference"))
+# pylint: disable=wrong-import-position
+import reference  # noqa: E402
+
+FLOOD, DELAY_MS = 50000, 5
+QUIET_PROBES, FLOOD_S, PAUSE_S = 60, 45, 0.15
+PARTITIONS = 12  # of a local stack
+MURMUR_SEED, MASK = 0x9747B28C, 0xFFFFFFFF
+
+
+def murmur2(data):
+    """Kafka's hash of a key (org.apache.kafka.common.utils.Utils.murmur2)."""
+    m, h = 0x5BD1E995, MURMUR_SEED ^ len(data)
+    for at in range(0, len(data) - len(data) % 4, 4):
+        k = int.from_bytes(data[at:at + 4], "little") * m & MASK
+        k = (k ^ (k >> 24)) * m & MASK
+        h = (h * m & MASK) ^ k
+    rest = data[len(data) - len(data) % 4:]
+    if rest:
+        h = (h ^ int.from_bytes(rest, "little")) * m & MASK
+    h = (h ^ (h >> 13)) * m & MASK
+    return h ^ (h >> 15)
+
+
+def partition_of(tenant):
+    """As murmur2_random places a keyed record."""
+    return (murmur2(tenant.encode()) & 0x7FFFFFFF) % PARTITIONS
+
+
+def tenant_in(partition, wanted):
+    """A tenant whose records go to that partition, or to another."""
+    while True:
+        tenant = str(uuid.uuid4())
+        if (partition_of(tenant) == partition) == wanted:
+            return tenant
+
+
+class Prober(threading.Thread):
+    """Sends a record of a tenant, waits for its row, notes the time; again."""
+
+    def __init__(self, stack, tenant):
+        super().__init__(daemon=True)
+        self.stack, self.tenant = stack, tenant
+        self.took, self.over, self.wrong = [], threading.Event(), None
+
+    def run(self):
+        try:
+            rows = psycopg2.connect(self.stack.psql_url())
+            rows.autocommit = True
+            with reference.Sender(self.stack, **{"linger.ms": 0}) as sender, rows.cursor() as cursor:
+                while not self.over.is_set():
+                    self.took.append(self._one(sender, cursor))
+                    self.over.wait(PAUSE_S)
+        except Exception as e:  # pylint: disable=broad-except
+            self.wrong = e
+
+    def _one(self, sender, cursor):
+        def is_there():
+            cursor.execute("SELECT 1 FROM reference.entry WHERE tenant_id = %s AND key = 'probe'"
+                           " AND n = %s", (self.tenant, n))
+            return cursor.fetchone()
+        n, began = len(self.took) + 1, time.monotonic()
+        sender.entry(self.tenant, "probe", n)
+        sender.flush()
+        belt.wait_for("the probe's row", is_there, 240, 0.002)
+        return time.monotonic() - began
+
+    def end(self):
+        """-> seconds of each, sorted"""
+        self.over.set()
+        self.join(300)
+        if self.wrong:
+            raise self.wrong
+        return sorted(self.took)
+
+
+def p99(took):
+    """Of sorted figures."""
+    return took[min(len(took) - 1, len(took) * 99 // 100)]
+
+
+def flood(stack, tenant):
+    """50,000 records of 500 keys."""
+    with reference.Sender(stack, **{"linger.ms": 50}) as sender:
+        for n in range(FLOOD):
+            sender.entry(tenant, f"k{n % 500}", n // 500)
+
+
+def measure(stack, tenants, wait):
+    """-> sorted seconds of each tenant's probes while wait() runs."""
+    probers = [Prober(stack, tenant) for tenant in tenants]
+    for prober in probers:
+        prober.start()
+    wait(probers)
+    return [prober.end() for prober in probers]
+
+
+def main():
+    verdict = machine.Verdict()
+    with rig.temporary((), ()) as plant:
+        reference.prepare(plant.stack)
+        hot = str(uuid.uuid4())
+        same = tenant_in(partition_of(hot), True)
+        other = tenant_in(partition_of(hot), False)
+        reference.start(plant.stack, 1, ESTEIRA_REFERENCE_DELAY_MS=str(DELAY_MS))
+        quiet = measure(plant.stack, (same, other), lambda probers: belt.wait_for(
+            "quiet probes", lambda: all(len(p.took) >= QUIET_PROBES or p.wrong for p in probers),
+            120))
+        loud = measure(plant.stack, (same, other), lambda _: (
+            flood(plant.stack, hot), time.sleep(FLOOD_S)))
+        left = FLOOD - plant.count(
+            f"SELECT count(*) FROM reference.entry WHERE tenant_id = '{hot}'")
+    verdict.line("records of the hot tenant still to do", left, least=1)
+    verdict.line("same partition, unloaded p99", p99(quiet[0]) * 1000, unit="ms")
+    verdict.line("same partition, p99 under the flood", p99(loud[0]), most=3, unit="s")
+    verdict.line("other partition, unloaded p99", p99(quiet[1]) * 1000, unit="ms")
+    verdict.line("other partition, p99 under the flood", p99(loud[1]) * 1000, unit="ms")
+    verdict.line("other partition, against unloaded", p99(loud[1]) / p99(quiet[1]), most=2)
+    verdict.line("first in, first out would have waited", FLOOD * DELAY_MS / 1000, unit="s")
+    verdict.exit()
+
+
+if __name__ == "__main__":
+    main()
