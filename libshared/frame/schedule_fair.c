@@ -7,7 +7,7 @@
 #include "base/clock.h"
 
 enum {
-	QUANTUM_US = 10000,
+	QUANTUM_US = 2000,
 	DEBT_MAX_US = 10000000, /* every quantum of it is one step in schedule_fair_pick */
 	COST_FIRST_US = 1000,	/* before anything was measured */
 	COST_WEIGHT = 8,

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(machine.ROOT, "tests/reference"))
 import reference  # noqa: E402
 
 FLOOD, DELAY_MS = 50000, 5
-QUIET_PROBES, FLOOD_S, PAUSE_S = 60, 45, 0.15
+WARM_UP, QUIET_PROBES, FLOOD_S, PAUSE_S = 10, 100, 45, 0.15
 PARTITIONS = 12  # of a local stack
 MURMUR_SEED, MASK = 0x9747B28C, 0xFFFFFFFF
 
@@ -58,14 +58,16 @@ class Prober(threading.Thread):
 
     def __init__(self, stack, tenant):
         super().__init__(daemon=True)
-        self.stack, self.tenant = stack, tenant
-        self.took, self.over, self.wrong = [], threading.Event(), None
+        self.stack, self.tenant, self.key = stack, tenant, f"probe-{uuid.uuid4().hex[:8]}"
+        self.sent, self.took, self.over, self.wrong = 0, [], threading.Event(), None
 
     def run(self):
         try:
             rows = psycopg2.connect(self.stack.psql_url())
             rows.autocommit = True
             with reference.Sender(self.stack, **{"linger.ms": 0}) as sender, rows.cursor() as cursor:
+                for _ in range(WARM_UP):
+                    self._one(sender, cursor)
                 while not self.over.is_set():
                     self.took.append(self._one(sender, cursor))
                     self.over.wait(PAUSE_S)
@@ -74,11 +76,12 @@ class Prober(threading.Thread):
 
     def _one(self, sender, cursor):
         def is_there():
-            cursor.execute("SELECT 1 FROM reference.entry WHERE tenant_id = %s AND key = 'probe'"
-                           " AND n = %s", (self.tenant, n))
+            cursor.execute("SELECT 1 FROM reference.entry WHERE tenant_id = %s AND key = %s"
+                           " AND n = %s", (self.tenant, self.key, n))
             return cursor.fetchone()
-        n, began = len(self.took) + 1, time.monotonic()
-        sender.entry(self.tenant, "probe", n)
+        self.sent += 1
+        n, began = self.sent, time.monotonic()
+        sender.entry(self.tenant, self.key, n)
         sender.flush()
         belt.wait_for("the probe's row", is_there, 240, 0.002)
         return time.monotonic() - began

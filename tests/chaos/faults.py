@@ -3,11 +3,15 @@
 A fault does its harm and, as far as it is not healed by World.usual(), mends it. It raises Broken
 where it sees itself that something is not as it must be. What it does by chance it takes from rng.
 """
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
+
+import psycopg2
 
 import paths
 from model import ANY, DEAD
@@ -255,6 +259,67 @@ def postgres_restart(world, rng):
 def postgres_kill(world, rng):
     """kill -9 of all its processes."""
     world.bounce(world.cluster.primary, away_s=rng.uniform(0, 3))
+
+
+def _on_small_disk(world, name, place):
+    """The server's log of changes moves to a disk with room for a few files more."""
+    wal, user = world.cluster.path(f"{name}/pg_wal"), world.cluster.user
+    size = int(subprocess.run(["du", "-sm", wal], check=True, capture_output=True).stdout.split()[0])
+    os.mkdir(place)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size + 40}m,uid={user.pw_uid},"
+                    f"gid={user.pw_gid},mode=700", "tmpfs", place], check=True)
+    subprocess.run(["cp", "-a", f"{wal}/.", place], check=True)
+    os.rename(wal, f"{wal}.was")
+    os.symlink(place, wal)
+
+
+def _on_large_disk(world, name, place):
+    """And back."""
+    wal = world.cluster.path(f"{name}/pg_wal")
+    if os.path.islink(wal):
+        os.unlink(wal)
+        shutil.rmtree(f"{wal}.was")
+        subprocess.run(["cp", "-a", place, wal], check=True)
+    subprocess.run(["umount", place], check=True)
+    os.rmdir(place)
+
+
+def _fill(world, name, place):
+    """Until the server cannot write any more."""
+    with open(f"{place}/filler", "wb") as f, contextlib.suppress(OSError):
+        while True:
+            f.write(b"\0" * (1 << 20))
+            f.flush()
+    world.note(f"the disk of {name} is full")
+
+    def refuses():
+        try:
+            world.rows("SELECT pg_switch_wal() FROM pg_logical_emit_message(true, 'chaos', 'x')")
+        except psycopg2.Error:
+            return True
+        return False
+    world.wait("a server that cannot write", refuses, 60)
+
+
+# mounting a disk is root's
+@fault("postgres-full", table=FAULTS if os.geteuid() == 0 else LATER)
+def postgres_full(world, rng):
+    """The disk of its write-ahead log is full for a while."""
+    name, place = world.cluster.primary, world.cluster.path("small")
+    world.cluster.stop_one(name)
+    try:
+        _on_small_disk(world, name, place)
+        world.cluster.start_one(name)
+        _fill(world, name, place)
+        world.nap(rng.uniform(2, 8))
+        os.unlink(f"{place}/filler")
+        world.note("there is room again")
+        world.cluster.start_one(name)
+        world.nap(2)
+    finally:
+        world.cluster.stop_one(name)
+        _on_large_disk(world, name, place)
+        world.cluster.start_one(name)
 
 
 @fault("failover")
