@@ -49,6 +49,30 @@ void consumer_side_close(struct consumer *consumer)
 	side_free(consumer->sides.reader);
 }
 
+static bool is_live(const struct replay *replay)
+{
+	return replay->kind == REPLAY_SIDE &&
+	       (replay->state == REPLAY_OPEN || replay->state == REPLAY_PAUSED);
+}
+
+/* Makes room for others; what a source still has in the schedule is handled all the same. */
+static void forget_ended(struct consumer *consumer)
+{
+	struct consumer_sides *sides = &consumer->sides;
+	const struct replay_list *list = &consumer->replays.list;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < sides->count; i++) {
+		bool live = false;
+		for (size_t k = 0; k < list->count && !live; k++)
+			live = list->items[k].id == sides->items[i].replay &&
+			       is_live(&list->items[k]);
+		if (live)
+			sides->items[kept++] = sides->items[i];
+	}
+	sides->count = kept;
+}
+
 static struct partition *source_of(struct consumer *consumer, const struct replay *replay)
 {
 	struct consumer_sides *sides = &consumer->sides;
@@ -72,10 +96,10 @@ void consumer_side_sync(struct consumer *consumer)
 	struct side_item *items = calloc(consumer->replays.list.count + 1, sizeof *items);
 	size_t count = 0;
 
+	forget_ended(consumer);
 	for (size_t i = 0; items != NULL && i < consumer->replays.list.count; i++) {
 		const struct replay *replay = &consumer->replays.list.items[i];
-		if (replay->kind != REPLAY_SIDE ||
-			(replay->state != REPLAY_OPEN && replay->state != REPLAY_PAUSED))
+		if (!is_live(replay))
 			continue;
 		struct partition *source = source_of(consumer, replay);
 		if (source != NULL && count < SIDE_MAX)

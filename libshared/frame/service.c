@@ -1,5 +1,6 @@
 #include "frame/service.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,6 +27,9 @@ enum {
 	THREADS_DEFAULT = 2,
 	PROBE_US = 1000000,
 	STOP_S = 10,
+	HEAPS = 2,
+	MAPPED_BYTES = 128 << 10, /* from that size on memory goes back when it is freed */
+	TRIMMED_BYTES = 256 << 10,
 };
 
 struct drain {
@@ -392,6 +396,16 @@ static int configure_and_run(struct service_context *context, bool only_print)
 	return 2;
 }
 
+/* glibc's defaults are a server's: a heap for each thread, and freed memory kept for more of the
+ * same. Records are made on one thread and freed on others, so that each heap stays at its highest:
+ * `./dev bench window` shows some 15 MB more. */
+static void keep_small(void)
+{
+	mallopt(M_ARENA_MAX, HEAPS);
+	mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+	mallopt(M_TRIM_THRESHOLD, TRIMMED_BYTES);
+}
+
 int service_run(const struct service *service, int argc, char **argv)
 {
 	bool only_print = argc == 2 && strcmp(argv[1], "--print-config") == 0;
@@ -399,6 +413,7 @@ int service_run(const struct service *service, int argc, char **argv)
 	if (argc > 1 && !only_print)
 		return print(service, argv[1]);
 	forbid_cores();
+	keep_small();
 	signal(SIGPIPE, SIG_IGN);
 	log_init(service->name, "", LOG_INFO);
 	struct service_context *context = calloc(1, sizeof *context);

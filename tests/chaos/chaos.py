@@ -15,9 +15,11 @@ import sys
 import time
 
 import paths
+import harm_members  # noqa: F401 pylint: disable=unused-import
+import harm_servers  # noqa: F401 pylint: disable=unused-import
 from check import Checker
-from faults import FAULTS, LATER, SMOKE
 from proc import StepError
+from table import FAULTS, LATER, SMOKE
 from world import Broken, made
 
 CALM_S = 4

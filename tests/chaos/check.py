@@ -11,11 +11,11 @@ import statistics
 import confluent_kafka
 
 from model import DEAD, DONE, OUTPUT
-from world import SERVICE, TOPIC, Broken
+from world import PATIENCE, SERVICE, TOPIC, Broken
 
 GROUP_MAX_KB, DESCRIPTORS_MAX = 400 << 10, 256
 GROWTH, GROWTH_KB, GROWTH_DESCRIPTORS = 1.5, 64 << 10, 40
-QUIET_WAIT_S = float(os.environ.get("ESTEIRA_CHAOS_QUIET_S", "20"))
+QUIET_WAIT_S = 20 * PATIENCE
 SHOWN = 8
 TABLES = {
     "inbox": "SELECT event_id::text, epoch, count(*) FROM inbox GROUP BY 1, 2",

@@ -1,11 +1,13 @@
-#define _GNU_SOURCE
-/* Preloaded into a service: its wall clock is ESTEIRA_CHAOS_CLOCK_S seconds off. The monotonic one is
- * right, as it is on a machine whose date is wrong. */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
+/*
+ * Preloaded into a service: its wall clock is ESTEIRA_CHAOS_CLOCK_S seconds off. The monotonic one
+ * is right, as it is on a machine whose date is wrong.
+ */
 static time_t shift(void)
 {
 	const char *text = getenv("ESTEIRA_CHAOS_CLOCK_S");
@@ -15,10 +17,10 @@ static time_t shift(void)
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
-	int (*real)(clockid_t, struct timespec *) =
-		(int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-	int code = real(clock, now);
+	int (*real)(clockid_t, struct timespec *);
 
+	*(void **)&real = dlsym(RTLD_NEXT, "clock_gettime"); /* as dlsym(3) says */
+	int code = real(clock, now);
 	if (code == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
 		now->tv_sec += shift();
 	return code;

@@ -8,7 +8,7 @@ import belt
 sys.path.insert(0, os.path.join(belt.ROOT, "tests/chaos"))
 # pylint: disable=wrong-import-position
 import chaos  # noqa: E402
-from faults import SMOKE  # noqa: E402
+from table import SMOKE  # noqa: E402
 
 SEED = int(os.environ.get("ESTEIRA_SEED", "20260101"))
 

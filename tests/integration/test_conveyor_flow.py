@@ -58,8 +58,7 @@ def test_one_tenant_that_floods_a_partition(plant):
     began = time.monotonic()
     plant.sender.entry(quiet, "a", 1)
     belt.wait_for("the neighbour", lambda: plant.entries(quiet) == [1])
-    waited_s = time.monotonic() - began
-    assert waited_s < 5 and made(plant, loud) < FLOOD
+    waited_s, before = time.monotonic() - began, made(plant, loud)
     plant.no_lag()
     left = parked(plant, loud)
     assert left > FLOOD / 10, "the log was handled, not moved aside"
@@ -67,6 +66,10 @@ def test_one_tenant_that_floods_a_partition(plant):
                        f" 'blocked') AND tenant_id = '{loud}'") == 0
     flood(plant, loud, FLOOD, FLOOD + 100)  # behind what is parked
     insist(plant, loud, FLOOD + 100)
+    all_s = time.monotonic() - began
+    # first in, first out would make it wait for all of them, however fast the machine is
+    print(f"the neighbour waited {waited_s:.1f} s of {all_s:.1f} s, for {before} records")
+    assert before < FLOOD / 4 and waited_s < all_s / 2
 
 
 def test_killed_in_the_middle_of_it(plant):

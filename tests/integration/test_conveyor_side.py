@@ -88,6 +88,23 @@ def test_a_side_replay_can_be_paused_and_ended(plant):
     assert after.newest(plant, "state, n_same = n_done", plant.partition) == ("aborted", "t")
 
 
+def test_side_replays_of_a_long_life(plant):
+    """Those that ended leave room for others, without a restart."""
+    tenant, most = plant.fresh(), 1024
+    first = plant.ends()[plant.partition]
+    plant.sender.entry(tenant, "a", 1)
+    belt.wait_for("its entry", lambda: plant.entries(tenant) == [1])
+    plant.no_lag()
+    plant.stack.psql(
+        "INSERT INTO reference.replay (grp, topic, part, kind, from_offset, to_offset, state, plan_id)"
+        f" SELECT '{conveyor.GROUP}', '{conveyor.TOPIC}', {plant.partition}, 'side', 0, 0, 'open',"
+        f" gen_random_uuid() FROM generate_series(1, {most})")
+    belt.wait_for("all of them", lambda: plant.count(
+        "SELECT count(*) FROM reference.replay WHERE state = 'done' AND to_offset = 0") == most, 120)
+    number = ask(plant, first, first + 1)
+    assert after.done(plant, plant.partition) == (number, [1, 1, 0, 0, 0, 0])
+
+
 def test_a_claim_of_the_side_replay_itself_is_not_held(plant):
     """The process dies while it works on a record of the replay: it is handled by the next one."""
     tenant = plant.fresh()
