@@ -76,8 +76,8 @@ struct err consumer_replay_load(struct consumer *consumer)
 		topics[i] = consumer->owned[i].partition->topic;
 		numbers[i] = consumer->owned[i].partition->number;
 	}
-	TRY(replay_load(consumer->conf.pg, fresh, consumer->conf.group, topics, numbers,
-		consumer->owned_count, &list));
+	const struct places places = { topics, numbers, consumer->owned_count };
+	TRY(replay_load(consumer->conf.pg, fresh, consumer->conf.group, &places, &list));
 	*replays = (struct consumer_replays){ fresh, replays->arena, list };
 	return err_ok();
 }

@@ -129,14 +129,12 @@ static void add_rows(struct feed *feed, const struct lane_source *from, struct a
 
 static struct err load(struct feed *feed, struct lane_source *from, struct arena *arena)
 {
-	struct park_row *rows;
-	size_t count = 0;
+	struct park_rows rows;
 
 	arena_reset(arena);
-	TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source->topic,
-		from->source->number, &rows, &count));
-	from->next_ms = clock_mono_ms() + (count > 0 ? TURN_MS : IDLE_MS);
-	add_rows(feed, from, arena, rows, count);
+	TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source, &rows));
+	from->next_ms = clock_mono_ms() + (rows.count > 0 ? TURN_MS : IDLE_MS);
+	add_rows(feed, from, arena, rows.items, rows.count);
 	return err_ok();
 }
 
@@ -159,11 +157,12 @@ static struct err discover(struct feed *feed, struct arena *arena)
 		topics[i] = feed->sources[i].source->topic;
 		numbers[i] = feed->sources[i].source->number;
 	}
-	TRY(park_discover(feed->conf.park, feed->conf.pg, arena, topics, numbers, feed->count));
+	const struct places places = { topics, numbers, feed->count };
+	TRY(park_discover(feed->conf.park, feed->conf.pg, arena, &places));
 	if (!count_now)
 		return err_ok();
 	feed->counted_ms = now_ms;
-	return park_count(feed->conf.park, feed->conf.pg, arena, topics, numbers, feed->count);
+	return park_count(feed->conf.park, feed->conf.pg, arena, &places);
 }
 
 struct err feed_turn(struct feed *feed, struct arena *arena)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "frame/places.h"
 #include "frame/schedule.h"
 #include "model/envelope.h"
 
@@ -87,6 +88,11 @@ struct park_row {
 	struct str key, value, headers;
 };
 
+struct park_rows {
+	struct park_row *items;
+	size_t count;
+};
+
 enum { PARK_LOAD_MAX = 500, PARK_KEY_MAX = 100 };
 
 /*
@@ -94,13 +100,13 @@ enum { PARK_LOAD_MAX = 500, PARK_KEY_MAX = 100 };
  * in order and from its first row on. Finds due heads by their index, and goes round the other keys
  * from where the last call stopped. Learns whether the partition has any row at all. One read.
  */
-struct err park_load(struct park *park, struct pg *pg, struct arena *arena, const char *topic,
-	int32_t partition, struct park_row **ret_rows, size_t *ret_count) ERR_MUST_USE;
+struct err park_load(struct park *park, struct pg *pg, struct arena *arena,
+	const struct partition *of, struct park_rows *ret_rows) ERR_MUST_USE;
 
 /* Marks those of the partitions that have a row, whoever put it there (estctl and the API add
  * redrives). One read. */
 struct err park_discover(struct park *park, struct pg *pg, struct arena *arena,
-	const char *const *topics, const int32_t *partitions, size_t count) ERR_MUST_USE;
+	const struct places *places) ERR_MUST_USE;
 
 enum { PARK_COUNT_MAX = 10000 };
 
@@ -114,6 +120,6 @@ void park_look(struct park *park, struct park_view *ret_view); /* any thread */
 
 /* Counts for the view (at most once in 5 s by the caller), of these partitions. */
 struct err park_count(struct park *park, struct pg *pg, struct arena *arena,
-	const char *const *topics, const int32_t *partitions, size_t count) ERR_MUST_USE;
+	const struct places *places) ERR_MUST_USE;
 
 #endif

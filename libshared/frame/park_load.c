@@ -145,17 +145,18 @@ static void move_on(const struct pg_rows *rows, size_t count, struct park_memory
 	turn->key = more ? pg_get_text(rows, 0, RING_KEY) : NULL;
 }
 
-struct err park_load(struct park *park, struct pg *pg, struct arena *arena, const char *topic,
-	int32_t partition, struct park_row **ret_rows, size_t *ret_count)
+struct err park_load(struct park *park, struct pg *pg, struct arena *arena,
+	const struct partition *of, struct park_rows *ret_rows)
 {
 	const struct pg_rows *rows;
 	struct park_memory_turn turn;
 
-	if (!park_memory_begin(park, arena, topic, partition, &turn))
+	if (!park_memory_begin(park, arena, of->topic, of->number, &turn))
 		return arena_overflow();
-	const struct pg_arg args[] = { pg_text(park_memory_group(park)), pg_text(topic),
-		pg_int(partition), pg_id(turn.tenant.id), pg_text(turn.key == NULL ? "" : turn.key),
-		pg_bool(turn.key != NULL), pg_bool(turn.due_first), pg_int(BYTES_MAX) };
+	const struct pg_arg args[] = { pg_text(park_memory_group(park)), pg_text(of->topic),
+		pg_int(of->number), pg_id(turn.tenant.id),
+		pg_text(turn.key == NULL ? "" : turn.key), pg_bool(turn.key != NULL),
+		pg_bool(turn.due_first), pg_int(BYTES_MAX) };
 	TRY(pg_query(pg, arena, &load, args, 8, &rows));
 	size_t count = pg_is_null(rows, 0, ID) ? 0 : pg_count(rows);
 	struct park_row *found = arena_alloc(arena, (count + 1) * sizeof *found);
@@ -164,8 +165,7 @@ struct err park_load(struct park *park, struct pg *pg, struct arena *arena, cons
 	for (size_t r = 0; r < count; r++)
 		found[r] = row_of(rows, r);
 	move_on(rows, count, &turn);
-	park_memory_end(park, topic, partition, &turn, pg_get_int(rows, 0, ANY) != 0);
-	*ret_rows = found;
-	*ret_count = count;
+	park_memory_end(park, of->topic, of->number, &turn, pg_get_int(rows, 0, ANY) != 0);
+	*ret_rows = (struct park_rows){ found, count };
 	return err_ok();
 }

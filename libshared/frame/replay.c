@@ -167,18 +167,17 @@ static const char *same_topic(const char *const *topics, size_t count, const cha
 }
 
 struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
-	const char *const *topics, const int32_t *partitions, size_t count,
-	struct replay_list *ret_list)
+	const struct places *places, struct replay_list *ret_list)
 {
 	const struct pg_rows *rows;
-	struct pg_array *names = pg_array_new(arena, PG_KIND_TEXT, count);
-	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, count);
+	struct pg_array *names = pg_array_new(arena, PG_KIND_TEXT, places->count);
+	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, places->count);
 
 	if (names == NULL || numbers == NULL)
 		return arena_overflow();
-	for (size_t i = 0; i < count; i++) {
-		TRY(pg_array_add(names, pg_text(topics[i])));
-		TRY(pg_array_add(numbers, pg_int(partitions[i])));
+	for (size_t i = 0; i < places->count; i++) {
+		TRY(pg_array_add(names, pg_text(places->topics[i])));
+		TRY(pg_array_add(numbers, pg_int(places->partitions[i])));
 	}
 	const struct pg_arg args[] = { pg_text(group), pg_list(names), pg_list(numbers) };
 	TRY(pg_query(pg, arena, &load, args, 3, &rows));
@@ -186,7 +185,8 @@ struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
 	if (items == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < pg_count(rows); i++)
-		items[i] = read_row(rows, i, same_topic(topics, count, pg_get_text(rows, i, 1)));
+		items[i] = read_row(rows, i,
+			same_topic(places->topics, places->count, pg_get_text(rows, i, 1)));
 	*ret_list = (struct replay_list){ items, pg_count(rows) };
 	return err_ok();
 }

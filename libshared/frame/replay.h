@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "frame/outbox.h"
+#include "frame/places.h"
 #include "model/tenant.h"
 
 struct pg;
@@ -48,8 +49,7 @@ int64_t replay_epoch(const struct replay_list *list, const char *topic, int32_t 
 
 /* Rows of these partitions; topics are compared by text and taken over from the arguments. */
 struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
-	const char *const *topics, const int32_t *partitions, size_t count,
-	struct replay_list *ret_list) ERR_MUST_USE;
+	const struct places *places, struct replay_list *ret_list) ERR_MUST_USE;
 
 /* An operator's move found at assignment. */
 struct replay_move {

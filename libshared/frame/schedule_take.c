@@ -160,6 +160,7 @@ static void set_slice(struct filling *f)
 	if (fit > SCHEDULE_BATCH_MAX)
 		fit = SCHEDULE_BATCH_MAX;
 	size_t shares = f->source->mix_count < fit ? f->source->mix_count : fit;
+	shares = shares == 0 ? 1 : shares;
 	f->left_us = BATCH_US;
 	f->slice_us = BATCH_US / (int64_t)shares;
 	f->slice = SCHEDULE_BATCH_MAX / shares;

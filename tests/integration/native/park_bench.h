@@ -126,6 +126,18 @@ static inline void add_rows(struct bench *bench, const char *text)
 		add_all(bench);
 }
 
+static inline struct err load_rows(struct bench *bench, const char *topic, int32_t number,
+	struct park_row **ret_rows, size_t *ret_count)
+{
+	const struct partition of = { .topic = topic, .number = number };
+	struct park_rows rows = { NULL, 0 };
+	struct err e = park_load(bench->park, bench->load, bench->arena, &of, &rows);
+
+	*ret_rows = rows.items;
+	*ret_count = rows.count;
+	return e;
+}
+
 /* What a load gives, as "a1 a2 B7". */
 static inline size_t load(struct bench *bench, char *ret_text)
 {
@@ -133,7 +145,7 @@ static inline size_t load(struct bench *bench, char *ret_text)
 	size_t count;
 	char *to = ret_text;
 
-	NATIVE_OK(park_load(bench->park, bench->load, bench->arena, TOPIC, 3, &rows, &count));
+	NATIVE_OK(load_rows(bench, TOPIC, 3, &rows, &count));
 	*to = '\0';
 	for (size_t i = 0; i < count; i++) {
 		char key = rows[i].ordering_key[0];

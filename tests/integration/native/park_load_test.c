@@ -44,7 +44,7 @@ START_TEST(test_row)
 	};
 	put(bench, "k-long", 6);
 	add_all(bench);
-	NATIVE_OK(park_load(bench->park, bench->load, bench->arena, TOPIC, 3, &rows, &count));
+	NATIVE_OK(load_rows(bench, TOPIC, 3, &rows, &count));
 	ck_assert_uint_eq(count, 2);
 	ck_assert(rows[0].id > 0 && rows[0].offset == 5 && rows[0].epoch == 4 &&
 		  rows[0].attempts == 2 && rows[0].first_ms == 1700000000123 &&
@@ -67,8 +67,7 @@ static void load_all(struct bench *bench, int64_t rows, int times)
 	for (int t = 0; t < times; t++) {
 		struct park_row *loaded;
 		size_t count;
-		NATIVE_OK(park_load(
-			bench->park, bench->load, bench->arena, TOPIC, 3, &loaded, &count));
+		NATIVE_OK(load_rows(bench, TOPIC, 3, &loaded, &count));
 		ck_assert_uint_le(count, PARK_LOAD_MAX);
 		for (size_t i = 0; i < count; i++) {
 			found += !seen[loaded[i].id - from];
@@ -175,9 +174,9 @@ static void ask_everything(struct bench *bench)
 	size_t count;
 
 	for (int i = 0; i < 2; i++)
-		NATIVE_OK(park_load(bench->park, bench->load, bench->arena, topics[i], numbers[i],
-			&loaded, &count));
-	NATIVE_OK(park_discover(bench->park, bench->load, bench->arena, topics, numbers, 2));
+		NATIVE_OK(load_rows(bench, topics[i], numbers[i], &loaded, &count));
+	NATIVE_OK(park_discover(
+		bench->park, bench->load, bench->arena, &(struct places){ topics, numbers, 2 }));
 	put_batch(bench, "La999999 Lb999999 Lc999999");
 	NATIVE_OK(park_judge(bench->park, bench->load, bench->arena, bench->entries, bench->count));
 	bench->count = 0;

@@ -259,17 +259,18 @@ START_TEST(test_discover_and_count)
 	size_t count;
 
 	for (int32_t number = 2; number <= 3; number++) {
-		NATIVE_OK(park_load(
-			bench->park, bench->load, bench->arena, TOPIC, number, &rows, &count));
+		NATIVE_OK(load_rows(bench, TOPIC, number, &rows, &count));
 		ck_assert(!park_may_have(bench->park, TOPIC, number));
 	}
 	fill(bench, "'a'", "redrive", "'value'", 1);
-	NATIVE_OK(park_discover(bench->park, bench->load, bench->arena, topics, numbers, 2));
+	NATIVE_OK(park_discover(
+		bench->park, bench->load, bench->arena, &(struct places){ topics, numbers, 2 }));
 	ck_assert(!park_may_have(bench->park, TOPIC, 2));
 	ck_assert(park_may_have(bench->park, TOPIC, 3));
 	add_rows(bench, "b1000001- b1000002 b1000003 c1000005# c1000006 "
 			"d1000007* d1000008* d1000009* d1000010* e1000011#");
-	NATIVE_OK(park_count(bench->park, bench->load, bench->arena, topics, numbers, 2));
+	NATIVE_OK(park_count(
+		bench->park, bench->load, bench->arena, &(struct places){ topics, numbers, 2 }));
 	park_look(bench->park, &view);
 	ck_assert_int_eq(view.due, 2);
 	ck_assert_int_eq(view.blocked, 3);

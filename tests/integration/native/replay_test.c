@@ -65,7 +65,8 @@ static struct err load(struct run *run, int at, struct replay_list *ret_list)
 	const char *topic = run->args[at + 1];
 	int32_t partition = (int32_t)number(run, at + 2);
 
-	return replay_load(run->pg, run->arena, run->args[at], &topic, &partition, 1, ret_list);
+	return replay_load(run->pg, run->arena, run->args[at],
+		&(struct places){ &topic, &partition, 1 }, ret_list);
 }
 
 static struct err run_load(struct run *run)
