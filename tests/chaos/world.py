@@ -71,9 +71,16 @@ class World:
             full = f"{SERVICE}-{number}"
             if self.cluster.pid(full) is None:
                 self.deaths += 1
-                self.note(f"{full} is dead; started again")
+                self.note(f"{full} is dead{self._reason(full)}; started again")
                 env.pop("ESTEIRA_FAILPOINT", None)
                 self._start(number, wait=False)
+
+    def _reason(self, full):
+        """Of a process that ended by itself, what it said last."""
+        with open(self.cluster.path(f"log/{full}.log"), "rb") as f:
+            f.seek(max(0, f.seek(0, os.SEEK_END) - 4096))
+            last = re.search(rb'.*"level":"(?:fatal|error)".*"error":"([^"]*)"[^\n]*\n?$', f.read())
+        return f" ({last.group(1).decode()})" if last else ""
 
     def nap(self, seconds):
         """Let time pass."""
