@@ -107,7 +107,8 @@ def _fill(world, name, place):
     def refuses():
         try:
             world.rows("SELECT pg_switch_wal() FROM pg_logical_emit_message(true, 'chaos', 'x')")
-        except psycopg2.Error:
+        except psycopg2.Error as wrong:
+            world.note(f"it says: {str(wrong).splitlines()[0]}")
             return True
         return False
     world.wait("a server that cannot write", refuses, 60)
