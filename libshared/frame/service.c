@@ -397,8 +397,8 @@ static int configure_and_run(struct service_context *context, bool only_print)
 }
 
 /* glibc's defaults are a server's: a heap for each thread, and freed memory kept for more of the
- * same. Records are made on one thread and freed on others, so that each heap stays at its highest:
- * `./dev bench window` shows some 15 MB more. */
+ * same. Records are made on one thread and freed on others, so that each heap stays at its highest.
+ * What that saves: docs/benchmarks.md. */
 static void keep_small(void)
 {
 	mallopt(M_ARENA_MAX, HEAPS);

@@ -111,6 +111,8 @@ struct err http_easy_init(struct http_easy *easy, const struct http_limits *limi
 	easy->curl = curl;
 	set_limits(curl, limits, request->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)request->once);
+	/* nobody would use it again: 64 of them stayed open */
+	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, (long)request->once);
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, hooks->arg);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, easy->headers);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, hooks->header);

@@ -16,14 +16,14 @@ static const struct {
 	{ FOR_BOTH, "allow.auto.create.topics", "false" }, /* topics are declared, never guessed */
 	{ FOR_BOTH, "log.connection.close", "false" },	   /* idle closes are no news */
 	{ FOR_BOTH, "reconnect.backoff.max.ms", "2000" },  /* 10 s by default: too long an outage */
-	/* Consumer memory, `./dev bench window`: 64 MB queued, 100,000 messages, 50 MB a fetch by
+	/* Consumer memory, docs/benchmarks.md: 64 MB queued, 100,000 messages, 50 MB a fetch by
 	 * default. The windows of frame/schedule hold 16 MB of copies; what the library fetches
-	 * ahead comes on top, with half a KB a message. 16 MB ahead were at most a tenth
-	 * faster than 4 MB. */
+	 * ahead comes on top. The bytes count payloads alone, so small messages cost several times
+	 * as much. */
 	{ FOR_CONSUMER, "queued.max.messages.kbytes", "4096" },
 	{ FOR_CONSUMER, "fetch.max.bytes", "1048576" },
-	/* Before 2.2 the library rests for up to 1 s when so many wait, which 2,000 do in an
-	 * instant: a fifth of the rate. More than ever fit into the bytes above. */
+	/* Fewer cost less memory, but before 2.2 the library rests for up to 1 s behind so many:
+	 * with 2,000 a third of the rate was left, with 4,000 and 8,000 at times a quarter. */
 	{ FOR_CONSUMER, "queued.min.messages", "20000" },
 	{ FOR_CONSUMER, "fetch.message.max.bytes", "1048576" },
 	{ FOR_CONSUMER, "receive.message.max.bytes", "8388608" },

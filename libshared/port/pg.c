@@ -76,6 +76,11 @@ static struct err classify(struct pg *pg, const PGresult *result, bool sound)
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
+	/* the session ended because we, not the server, said nothing for too long */
+	if (state != NULL && strcmp(state, "25P03") == 0) {
+		disconnect(pg);
+		return err_retry(ERR_CODE_TIMEOUT, "the transaction was left idle for 5 s");
+	}
 	if (state == NULL || PQstatus(pg->conn) == CONNECTION_BAD)
 		return away(pg);
 	/* the primary message names tables and types, never values (those are in DETAIL) - but
@@ -83,8 +88,7 @@ static struct err classify(struct pg *pg, const PGresult *result, bool sound)
 	snprintf(pg->message, sizeof pg->message, "%s: %s", state,
 		strncmp(state, "22", 2) == 0 || text == NULL ? "refused value" : text);
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
-		strncmp(state, "53", 2) == 0 || strcmp(state, "25006") == 0 ||
-		strcmp(state, "25P03") == 0)
+		strncmp(state, "53", 2) == 0 || strcmp(state, "25006") == 0)
 		return err_retry(ERR_CODE_POSTGRES_AWAY, pg->message);
 	if (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0 ||
 		strcmp(state, "57014") == 0)

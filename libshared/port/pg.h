@@ -110,7 +110,8 @@ void pg_free(struct pg *pg);
 
 /*
  * All calls: ERR_RETRY postgres-away (connection lost or refused; the next call connects anew),
- * ERR_RETRY try-again (serialization, deadlock, lock or statement timeout), ERR_REJECT bad-record
+ * ERR_RETRY try-again (serialization, deadlock, lock or statement timeout), ERR_RETRY timeout (we
+ * left a transaction idle for 5 s), ERR_REJECT bad-record
  * (the server refuses a value: class 22, or a constraint refuses the row: class 23), ERR_FATAL
  * internal (anything else is our bug).
  */

@@ -3,6 +3,7 @@
 A snapshot of the database, the log's outputs, and the provider's memory are held against the model.
 """
 import collections
+import contextlib
 import json
 import os
 import re
@@ -37,6 +38,23 @@ def insist(broken, what):
     if broken:
         more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         raise Broken(f"{what}: " + "; ".join(map(str, broken[:SHOWN])) + more)
+
+
+def descriptors(pid):
+    """What they are, counted; a TCP connection by where it goes."""
+    found = collections.Counter()
+    inodes = {}
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            inodes[fields[9]] = int(fields[2].split(":")[1], 16)
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            kind = os.readlink(f"/proc/{pid}/fd/{entry}")
+            inode = re.search(r"\d+", kind)
+            port = inode and inodes.get(inode.group())
+            found[f"port {port}" if port else re.sub(r"\d+", "N", kind)] += 1
+    return dict(found)
 
 
 class Log:
@@ -302,5 +320,6 @@ class Checker:
             if kb > GROUP_MAX_KB or kb > first[0] * GROWTH + GROWTH_KB:
                 raise Broken(f"memory of {name}: {first[0]} kB at first, {kb} kB now")
             if now[1] > DESCRIPTORS_MAX or now[1] > first[1] + GROWTH_DESCRIPTORS:
-                raise Broken(f"descriptors of {name}: {first[1]} at first, {now[1]} now")
+                raise Broken(f"descriptors of {name}: {first[1]} at first, {now[1]} now: "
+                             f"{descriptors(pid)}")
 

@@ -79,7 +79,8 @@ class World:
         """Of a process that ended by itself, what it said last."""
         with open(self.cluster.path(f"log/{full}.log"), "rb") as f:
             f.seek(max(0, f.seek(0, os.SEEK_END) - 4096))
-            last = re.search(rb'.*"level":"(?:fatal|error)".*"error":"([^"]*)"[^\n]*\n?$', f.read())
+            last = re.search(rb'"level":"error"(?!.*"event":"record\.).*"error":"([^"]*)"[^\n]*\n?$',
+                             f.read())
         return f" ({last.group(1).decode()})" if last else ""
 
     def nap(self, seconds):

@@ -227,3 +227,11 @@ def test_a_record_far_ahead_that_kills_the_process_is_found(plant):
     deaths = plant.deaths_until("a dead letter", lambda: plant.letter(poison))
     assert plant.letter(poison) == ("crash",) and 3 <= deaths <= 4
     assert len(set(plant.entries(tenant))) == most and plant.disorder() == 0
+
+
+def test_a_handler_that_sleeps_in_its_transaction_is_no_outage(plant):
+    """Postgres ends a session that is idle in a transaction for 5 s; it was repeated for ever."""
+    tenant = plant.fresh()
+    plant.sender.entry(tenant, "a", 1, "slow:6000")
+    belt.wait_for(lambda: f"it parked: {plant.parked(tenant)}",
+                  lambda: ("retry", "1", "t") in plant.parked(tenant), 60)
