@@ -149,24 +149,6 @@ void kafka_consumer_close(struct kafka_consumer *consumer)
 	free(consumer);
 }
 
-static void read_headers(const rd_kafka_message_t *message, struct headers *ret_headers)
-{
-	rd_kafka_headers_t *from = NULL;
-	const char *name;
-	const void *value;
-	size_t size;
-
-	ret_headers->count = 0;
-	if (rd_kafka_message_headers(message, &from) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &value, &size) ==
-			   RD_KAFKA_RESP_ERR_NO_ERROR;
-		i++)
-		if (!envelope_add(ret_headers, name, (struct str){ value, size }))
-			return; /* more than any producer of ours writes: the reader misses and
-				   refuses */
-}
-
 static void deliver(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
 {
 	struct kafka_record record = {
@@ -177,7 +159,7 @@ static void deliver(struct kafka_consumer *consumer, const rd_kafka_message_t *m
 		.value = { message->payload, message->len },
 	};
 
-	read_headers(message, &record.headers);
+	kafka_settings_headers(message, &record.headers);
 	consumer->events->record(consumer->arg, &record);
 }
 

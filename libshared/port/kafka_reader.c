@@ -125,23 +125,6 @@ void kafka_reader_stop(struct kafka_reader *reader, const char *topic, int32_t p
 		stop(reading);
 }
 
-static void read_headers(const rd_kafka_message_t *message, struct headers *ret_headers)
-{
-	rd_kafka_headers_t *from = NULL;
-	const char *name;
-	const void *value;
-	size_t size;
-
-	ret_headers->count = 0;
-	if (rd_kafka_message_headers(message, &from) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &value, &size) ==
-			   RD_KAFKA_RESP_ERR_NO_ERROR;
-		i++)
-		if (!envelope_add(ret_headers, name, (struct str){ value, size }))
-			return;
-}
-
 static enum kafka_reader_found found_of(rd_kafka_resp_err_t code)
 {
 	switch (code) {
@@ -183,7 +166,7 @@ enum kafka_reader_found kafka_reader_poll(struct kafka_reader *reader, const cha
 			.time_ms = time_of(message),
 			.key = { message->key, message->key_len },
 			.value = { message->payload, message->len } };
-		read_headers(message, &record.headers);
+		kafka_settings_headers(message, &record.headers);
 		fn(arg, &record);
 	}
 	rd_kafka_message_destroy(message);

@@ -104,3 +104,20 @@ struct err kafka_settings_err(int code)
 		return err_fatal(ERR_CODE_KAFKA_AWAY, text);
 	return err_retry(ERR_CODE_KAFKA_AWAY, text);
 }
+
+void kafka_settings_headers(const struct rd_kafka_message_s *message, struct headers *ret_headers)
+{
+	rd_kafka_headers_t *from = NULL;
+	const char *name;
+	const void *value;
+	size_t size;
+
+	ret_headers->count = 0;
+	if (rd_kafka_message_headers(message, &from) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &value, &size) ==
+			   RD_KAFKA_RESP_ERR_NO_ERROR;
+		i++)
+		if (!envelope_add(ret_headers, name, (struct str){ value, size }))
+			return;
+}

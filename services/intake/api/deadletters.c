@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/api_store.h"
 #include "api/deadletters_store.h"
+#include "api/query.h"
 #include "frame/relay.h"
 #include "frame/service.h"
 #include "intake.h"
@@ -15,7 +16,7 @@
 
 enum {
 	WORD_MAX = 32,
-	LIST_MAX_BYTES = DEADLETTERS_LIMIT_MAX * DEADLETTERS_JSON_MAX_BYTES,
+	LIST_MAX_BYTES = QUERY_LIMIT_MAX * DEADLETTERS_JSON_MAX_BYTES,
 };
 
 #define FIELD(name, member, kind, required)                                                        \
@@ -113,29 +114,6 @@ struct list {
 	struct buf body, link;
 };
 
-/* A query parameter into text; "" when absent. */
-static bool read_text(struct web_exchange *exchange, const char *name, char *ret_text, size_t size)
-{
-	struct str value = web_query(exchange, name);
-
-	if (value.len >= size)
-		return false;
-	if (value.len > 0)
-		memcpy(ret_text, value.ptr, value.len);
-	ret_text[value.len] = '\0';
-	return value.ptr == NULL || value.len > 0;
-}
-
-static bool is_state(const char *text)
-{
-	static const char *const all[] = { "", "open", "redriving", "redriven", "discarded" };
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (strcmp(text, all[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool is_class(const char *text)
 {
 	if (text[0] == '\0')
@@ -148,22 +126,18 @@ static bool is_class(const char *text)
 
 static struct err list_parse(struct call *call)
 {
+	static const char *const states[] = { "open", "redriving", "redriven", "discarded", NULL };
 	struct list *list = (struct list *)call;
-	struct str limit = web_query(call->exchange, "limit");
 
 	list->body = BUF(LIST_MAX_BYTES);
 	list->link = BUF(DEADLETTERS_JSON_MAX_BYTES);
-	list->limit = DEADLETTERS_LIMIT;
-	if (limit.ptr != NULL && (!str_to_u64(limit, &list->limit) || list->limit < 1 ||
-					 list->limit > DEADLETTERS_LIMIT_MAX))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "limit is not between 1 and 200");
-	if (!read_text(call->exchange, "state", list->state, sizeof list->state) ||
-		!is_state(list->state))
+	TRY(query_limit(call->exchange, &list->limit));
+	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of dead letters");
-	if (!read_text(call->exchange, "class", list->class, sizeof list->class) ||
+	if (!query_text(call->exchange, "class", list->class, sizeof list->class) ||
 		!is_class(list->class))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "class is not a class of errors");
-	if (!read_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
+	if (!query_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
 	return err_ok();
 }

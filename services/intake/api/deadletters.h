@@ -8,7 +8,7 @@
 #include "api/call.h"
 #include "base/str.h"
 
-enum { DEADLETTERS_JSON_MAX_BYTES = 8192, DEADLETTERS_LIMIT = 50, DEADLETTERS_LIMIT_MAX = 200 };
+enum { DEADLETTERS_JSON_MAX_BYTES = 8192 };
 
 struct deadletters_error {
 	const char *class, *code, *message;

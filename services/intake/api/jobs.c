@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/api_store.h"
+#include "api/query.h"
 #include "intake.h"
 #include "job/progress.h"
 #include "job/purge.h"
@@ -11,7 +12,7 @@
 #include "port/web.h"
 #include "port/web_reply.h"
 
-enum { HASH_MAX = 64, WORD_MAX = 32, LIST_MAX_BYTES = JOBS_LIMIT_MAX * JOBS_JSON_MAX_BYTES };
+enum { HASH_MAX = 64, WORD_MAX = 32, LIST_MAX_BYTES = QUERY_LIMIT_MAX * JOBS_JSON_MAX_BYTES };
 
 #define FIELD(name, member, kind, required, max)                                                   \
 	{                                                                                          \
@@ -107,44 +108,18 @@ struct list {
 	struct buf body, link;
 };
 
-/* A query parameter into text; "" when absent. */
-static bool read_text(struct web_exchange *exchange, const char *name, char *ret_text, size_t size)
-{
-	struct str value = web_query(exchange, name);
-
-	if (value.len >= size)
-		return false;
-	if (value.len > 0)
-		memcpy(ret_text, value.ptr, value.len);
-	ret_text[value.len] = '\0';
-	return value.ptr == NULL || value.len > 0;
-}
-
-static bool is_status(const char *text)
-{
-	static const char *const all[] = { "", "pending", "processing", "completed", "failed" };
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (strcmp(text, all[i]) == 0)
-			return true;
-	return false;
-}
-
 static struct err list_parse(struct call *call)
 {
+	static const char *const statuses[] = { "pending", "processing", "completed", "failed",
+		NULL };
 	struct list *list = (struct list *)call;
-	struct str limit = web_query(call->exchange, "limit");
 
 	list->body = BUF(LIST_MAX_BYTES);
 	list->link = BUF(JOBS_JSON_MAX_BYTES);
-	list->limit = JOBS_LIMIT;
-	if (limit.ptr != NULL && (!str_to_u64(limit, &list->limit) || list->limit < 1 ||
-					 list->limit > JOBS_LIMIT_MAX))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "limit is not between 1 and 200");
-	if (!read_text(call->exchange, "status", list->status, sizeof list->status) ||
-		!is_status(list->status))
+	TRY(query_limit(call->exchange, &list->limit));
+	if (!query_word(call->exchange, "status", statuses, list->status, sizeof list->status))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "status is not a status of jobs");
-	if (!read_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
+	if (!query_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
 	return err_ok();
 }

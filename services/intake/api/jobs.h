@@ -8,7 +8,7 @@
 #include "api/call.h"
 #include "model/codec.h"
 
-enum { JOBS_JSON_MAX_BYTES = 4096, JOBS_LIMIT = 50, JOBS_LIMIT_MAX = 200 };
+enum { JOBS_JSON_MAX_BYTES = 4096 };
 
 struct jobs_hashes {
 	const char *document, *result;
