@@ -117,7 +117,9 @@ static void on_out_of_range(void *arg, const char *topic, int32_t partition)
 	if (owned == NULL)
 		return;
 	int64_t low = 0, high = 0;
-	(void)kafka_consumer_watermarks(consumer->kafka, topic, partition, &low, &high);
+	if (!kafka_consumer_watermarks(consumer->kafka, topic, partition, &low, &high) || low < 0)
+		low = 0; /* not known yet: whatever is there is read, the inbox drops what was seen
+			  */
 	LOG(LOG_ERROR, "consumer.data_loss", LOG_TEXT("topic", topic),
 		LOG_INT("partition", partition), LOG_INT("wanted", owned->partition->next),
 		LOG_INT("log_begins", low));

@@ -51,10 +51,12 @@ static void take(
 		return;
 	}
 	log->next = start->offset;
+	log->doubt_ms = parked->doubt_ms = start->doubt_ms;
 	/* told paused, so that the next turn resumes it: a pause outlives a reassignment in
 	 * librdkafka; a held one is to be paused by that turn */
 	consumer->owned[consumer->owned_count++] = (struct consumer_owned){ .partition = log,
 		.committed = KAFKA_NO_OFFSET,
+		.timeline = start->timeline,
 		.paused = start->held_by == 0,
 		.held_by = start->held_by,
 		.start = start->offset,

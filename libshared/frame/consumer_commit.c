@@ -67,6 +67,7 @@ static size_t collect(struct consumer *consumer, struct kafka_place *places, str
 		fences[count] = (struct fence){ .topic = owned->partition->topic,
 			.partition = owned->partition->number,
 			.number = owned->partition->fence,
+			.timeline = owned->timeline,
 			.next_offset = point,
 			.cluster = consumer->cluster };
 		count++;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "frame/fence.h"
 #include "frame/replay.h"
 #include "port/kafka.h"
 
@@ -100,11 +101,25 @@ static struct err finish_rewinds(struct consumer *consumer)
 	return err_ok();
 }
 
+/* An owner with nothing to commit must notice, too, that rows it counts on may be lost. */
+static struct err check_timeline(struct consumer *consumer)
+{
+	int64_t timeline = 0;
+
+	arena_reset(consumer->arena);
+	TRY(fence_timeline(consumer->conf.pg, consumer->arena, &timeline));
+	return timeline == consumer->owned[0].timeline
+		       ? err_ok()
+		       : err_fatal(ERR_CODE_TIMELINE_CHANGED, "the database has failed over");
+}
+
 void consumer_replay_turn(struct consumer *consumer)
 {
 	if (consumer->owned_count == 0 || clock_mono_ms() - consumer->times.replays_ms < REPLAYS_MS)
 		return;
-	struct err e = consumer_replay_load(consumer);
+	struct err e = check_timeline(consumer);
+	if (e.kind == ERR_OK)
+		e = consumer_replay_load(consumer);
 	for (size_t i = 0; i < consumer->owned_count && e.kind == ERR_OK; i++)
 		if (consumer->owned[i].held_by > 0)
 			e = let_go(consumer, &consumer->owned[i]);

@@ -86,8 +86,10 @@ static struct partition *source_of(struct consumer *consumer, const struct repla
 		return NULL;
 	struct partition *source = schedule_assign(consumer->conf.schedule, SOURCE_SIDE,
 		replay->topic, replay->partition, owned->partition->fence);
-	if (source != NULL)
-		sides->items[sides->count++] = (struct consumer_side){ replay->id, source };
+	if (source == NULL)
+		return NULL;
+	source->doubt_ms = owned->partition->doubt_ms;
+	sides->items[sides->count++] = (struct consumer_side){ replay->id, source };
 	return source;
 }
 

@@ -21,6 +21,7 @@ enum { CONSUMER_PARTITIONS_MAX = 1024 };
 struct consumer_owned {
 	struct partition *partition; /* its log */
 	int64_t committed;
+	int64_t timeline; /* of Postgres when we took it */
 	bool paused, braked;
 	bool unclean;	    /* its last owner died: what is parked or read beside is suspect too */
 	bool sought;	    /* nothing was read since we moved it: the library's position is old */

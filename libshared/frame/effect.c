@@ -36,12 +36,14 @@ static const char *const names[STATES] = {
 };
 
 /* Hearing the same twice is no contradiction; what is final stays. A provider may tell late that it
- * happened, after it said that it knew of nothing: from intent to confirmed. */
+ * happened, after it said that it knew of nothing: from intent to confirmed. After a failover
+ * nobody knows: from intent to unknown. */
 static const bool may[STATES][STATES] = {
 	[EFFECT_INTENT] = { [EFFECT_INTENT] = true,
 		[EFFECT_SENDING] = true,
 		[EFFECT_CONFIRMED] = true,
-		[EFFECT_FAILED] = true },
+		[EFFECT_FAILED] = true,
+		[EFFECT_UNKNOWN] = true },
 	[EFFECT_SENDING] = { [EFFECT_INTENT] = true,
 		[EFFECT_SENDING] = true,
 		[EFFECT_CONFIRMED] = true,
@@ -122,12 +124,17 @@ struct err effect_begin(struct pg *pg, struct arena *arena, const struct effect_
 
 	TRY(look(pg, arena, key, &view));
 	view.task = effect_next(view.state, key->repeatable);
+	/* the row that says it happened may be among those that the database lost */
+	bool doubt =
+		key->doubtful && !key->repeatable && view.attempts == 0 && view.task == EFFECT_CALL;
+	if (doubt)
+		view.task = EFFECT_ASK;
 	if (view.task != EFFECT_OVER) {
 		bool call = view.task == EFFECT_CALL;
 		enum effect_state to = call ? EFFECT_SENDING : EFFECT_UNKNOWN;
 		assert(effect_may(view.state, to));
 		const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind),
-			pg_text(key->key), pg_text(effect_state_name(to)), pg_int(call) };
+			pg_text(key->key), pg_text(effect_state_name(to)), pg_int(call || doubt) };
 		TRY(pg_push(pg, &start, args, 5));
 	}
 	*ret_view = view;

@@ -34,6 +34,7 @@ struct effect_key {
 	const char *key;    /* business key: "invoice:period", "endpoint:event" */
 	struct str request; /* what is asked for; its SHA-256 is kept */
 	bool repeatable; /* at-least-once is its nature: `sending` and `unknown` are tried again */
+	bool doubtful;	 /* scope->doubtful: the provider is asked before the first call */
 };
 
 /* What work() has to do. */

@@ -4,11 +4,16 @@
 
 #include "port/pg.h"
 
+#define TIMELINE "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint"
+
 static const struct pg_statement raise = { "fence_raise",
-	"INSERT INTO fence AS f (grp, topic, part, fence) "
-	"SELECT $1, t, p, 1 FROM unnest($2::text[], $3::bigint[]) AS u (t, p) ORDER BY t, p "
-	"ON CONFLICT (grp, topic, part) DO UPDATE SET fence = f.fence + 1 "
-	"RETURNING f.topic, f.part, f.fence" };
+	"INSERT INTO fence AS f (grp, topic, part, fence, timeline, doubt_at) "
+	"SELECT $1, t, p, 1, line, CASE WHEN line > 1 THEN now() END FROM "
+	"unnest($2::text[], $3::bigint[]) AS u (t, p), (SELECT " TIMELINE " AS line) AS l "
+	"ORDER BY t, p ON CONFLICT (grp, topic, part) DO UPDATE SET fence = f.fence + 1, "
+	"timeline = excluded.timeline, doubt_at = CASE WHEN f.timeline <> excluded.timeline "
+	"THEN now() ELSE f.doubt_at END "
+	"RETURNING f.topic, f.part, f.fence, f.doubt_at" };
 static const struct pg_statement progress = { "fence_read_progress",
 	"WITH was AS (SELECT p.topic, p.part, p.next_offset, p.cluster_id, p.frontier, p.clean "
 	"FROM progress AS p JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON p.topic = u.t "
@@ -16,22 +21,26 @@ static const struct pg_statement progress = { "fence_read_progress",
 	"now AS (UPDATE progress AS p SET clean = false FROM was WHERE p.grp = $1 AND "
 	"p.topic = was.topic AND p.part = was.part AND p.clean) "
 	"SELECT * FROM was" };
-static const struct pg_statement hold = {
-	"fence_hold",
-	"SELECT 1 FROM fence WHERE grp = $1 AND topic = $2 AND part = $3 AND fence = $4 FOR SHARE"
-};
+/* After a failover that lost the last transactions nothing may go on from where it thinks it is. */
+static const struct pg_statement hold = { "fence_hold",
+	"SELECT 1 FROM fence WHERE grp = $1 AND topic = $2 AND part = $3 AND fence = $4 "
+	"AND timeline = " TIMELINE " FOR SHARE" };
+static const struct pg_statement timeline = { "fence_timeline", "SELECT " TIMELINE };
 static const struct pg_statement write_progress = { "fence_write_progress",
-	"INSERT INTO progress AS p (grp, topic, part, cluster_id, next_offset, frontier, clean) "
+	"WITH today AS MATERIALIZED (SELECT " TIMELINE " AS line), "
+	"written AS (INSERT INTO progress AS p (grp, topic, part, cluster_id, next_offset, "
+	"frontier, clean) "
 	"SELECT $1, u.t, u.n, u.c, u.o, u.o, u.k "
 	"FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], "
 	"$7::boolean[]) "
 	"AS u (t, n, f, o, c, k) JOIN fence ON fence.grp = $1 AND fence.topic = u.t AND "
-	"fence.part = u.n AND fence.fence = u.f "
+	"fence.part = u.n AND fence.fence = u.f WHERE (SELECT line FROM today) = $8 "
 	"ON CONFLICT (grp, topic, part) DO UPDATE SET cluster_id = excluded.cluster_id, "
 	"next_offset = excluded.next_offset, frontier = CASE WHEN p.cluster_id = "
 	"excluded.cluster_id THEN greatest(p.frontier, excluded.frontier) ELSE excluded.frontier "
 	"END, "
-	"clean = excluded.clean, updated_at = now()" };
+	"clean = excluded.clean, updated_at = now() RETURNING 1) "
+	"SELECT line, (SELECT count(*) FROM written) FROM today" };
 
 static const struct pg_statement cut = { "fence_cut",
 	"UPDATE progress SET next_offset = $4, frontier = $4 WHERE grp = $1 AND topic = $2 AND "
@@ -63,18 +72,27 @@ static struct err keys_of(
 	return err_ok();
 }
 
+static void set_number(struct fence *fence, const struct pg_rows *rows, size_t row)
+{
+	fence->number = pg_get_int(rows, row, 2);
+	fence->doubt_ms = pg_is_null(rows, row, 3) ? 0 : pg_get_time(rows, row, 3);
+}
+
 static struct err raise_and_read(struct pg *pg, struct arena *arena, const struct pg_arg *args,
 	struct fence *fences, size_t count)
 {
 	const struct pg_rows *rows;
 
 	TRY(pg_begin(pg));
+	TRY(pg_query(pg, arena, &timeline, NULL, 0, &rows));
+	for (size_t i = 0; i < count; i++)
+		fences[i].timeline = pg_get_int(rows, 0, 0);
 	TRY(pg_query(pg, arena, &raise, args, 3, &rows));
 	for (size_t r = 0; r < pg_count(rows); r++) {
 		struct fence *fence =
 			find(fences, count, pg_get_text(rows, r, 0), pg_get_int(rows, r, 1));
 		if (fence != NULL)
-			fence->number = pg_get_int(rows, r, 2);
+			set_number(fence, rows, r);
 	}
 	TRY(pg_query(pg, arena, &progress, args, 3, &rows));
 	for (size_t r = 0; r < pg_count(rows); r++) {
@@ -118,7 +136,8 @@ struct err fence_hold(struct pg *pg, struct arena *arena, const char *group,
 struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
 	const struct fence *fences, size_t count)
 {
-	struct pg_arg args[7] = { pg_text(group) };
+	struct pg_arg args[8] = { pg_text(group) };
+	const struct pg_rows *rows;
 	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, count);
 	struct pg_array *offsets = pg_array_new(arena, PG_KIND_INT, count);
 	struct pg_array *clusters = pg_array_new(arena, PG_KIND_TEXT, count);
@@ -137,8 +156,22 @@ struct err fence_progress(struct pg *pg, struct arena *arena, const char *group,
 	args[4] = pg_list(offsets);
 	args[5] = pg_list(clusters);
 	args[6] = pg_list(cleans);
-	TRY(pg_push(pg, &write_progress, args, 7));
-	return pg_sync(pg);
+	args[7] = pg_int(fences[0].timeline);
+	TRY(pg_query(pg, arena, &write_progress, args, 8, &rows));
+	if (pg_get_int(rows, 0, 0) != fences[0].timeline)
+		return err_fatal(ERR_CODE_TIMELINE_CHANGED, "the database has failed over");
+	return pg_get_int(rows, 0, 1) == (int64_t)count
+		       ? err_ok()
+		       : err_retry(ERR_CODE_BAD_TRANSITION, "a partition has another owner");
+}
+
+struct err fence_timeline(struct pg *pg, struct arena *arena, int64_t *ret_timeline)
+{
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &timeline, NULL, 0, &rows));
+	*ret_timeline = pg_get_int(rows, 0, 0);
+	return err_ok();
 }
 
 struct err fence_cut(struct pg *pg, const char *group, const struct fence *fence)

@@ -33,6 +33,8 @@ struct scope {
 	struct outbox *outbox; /* NULL in work() and after() */
 	void *user;	       /* a handler's own, from one step to the next */
 	int64_t epoch;	       /* > 0: a replay */
+	bool doubtful; /* what this record did may have been lost with the database's last seconds:
+			* no effect outside without a look-up (frame/effect) */
 	bool gone; /* set by a step: in a replay, what the record is about was deleted by design */
 };
 

@@ -34,6 +34,7 @@ struct partition {
 	int32_t number;
 	enum source_kind source;
 	int64_t fence;
+	int64_t doubt_ms; /* wall: effects of older events may be lost; 0 = none */
 	bool gone;
 	int64_t next;		     /* offset after the last record added */
 	struct record *first, *last; /* unfinished, as added */

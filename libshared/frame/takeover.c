@@ -84,9 +84,11 @@ static struct err take_one(const struct takeover *takeover, const struct kafka_p
 {
 	struct assign_decision decision = decide(takeover, place, fence);
 
-	*start = (struct takeover_start){
-		.fence = fence->number, .offset = decision.start, .what = decision.what
-	};
+	*start = (struct takeover_start){ .fence = fence->number,
+		.timeline = fence->timeline,
+		.doubt_ms = fence->doubt_ms,
+		.offset = decision.start,
+		.what = decision.what };
 	if (decision.what == ASSIGN_REWIND || decision.what == ASSIGN_SKIP)
 		TRY(open_move(takeover, place, fence, start));
 	TRY(find_suspects(takeover, place, fence, start));

@@ -27,6 +27,8 @@ struct takeover {
 /* How a partition begins. */
 struct takeover_start {
 	int64_t fence;
+	int64_t timeline;   /* of Postgres */
+	int64_t doubt_ms;   /* of its last failover, wall; 0 = none */
 	int64_t offset;	    /* ASSIGN_EARLIEST, or where to read from (once confirmed, when held) */
 	int64_t otherwise;  /* held: where to go on when the move is refused */
 	int64_t held_by;    /* the replay that waits for confirmation; 0 = none */

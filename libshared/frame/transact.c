@@ -11,6 +11,8 @@
 #include "frame/replay.h"
 #include "port/pg.h"
 
+enum { DOUBT_MARGIN_MS = 3600000 };
+
 /* --- reading --- */
 
 static struct err read_event(const struct transact *t, struct task *task)
@@ -51,6 +53,12 @@ struct err transact_name(const struct transact *t, struct record *record, struct
 	return e;
 }
 
+/* With room for clocks that differ: asking once too often harms nobody. */
+static bool is_doubtful(const struct partition *partition, const struct event *event)
+{
+	return partition->doubt_ms > 0 && event->time_ms < partition->doubt_ms + DOUBT_MARGIN_MS;
+}
+
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
 {
 	struct task *task = ret_task;
@@ -64,7 +72,8 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 	task->scope = (struct scope){ .arena = t->arena,
 		.state = t->conf->state,
 		.event = &task->event,
-		.epoch = record->past.epoch };
+		.epoch = record->past.epoch,
+		.doubtful = is_doubtful(record->partition, &task->event) };
 	return codec_read(record->route->type, record->value, t->arena, task->payload);
 }
 

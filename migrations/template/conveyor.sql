@@ -69,6 +69,10 @@ ALTER TABLE replay ADD CONSTRAINT replay_range_check CHECK (from_offset <= to_of
 CREATE UNIQUE INDEX replay_waiting_idx ON replay (grp, topic, part, kind, from_offset)
 	WHERE state IN ('held', 'open') AND kind <> 'side';
 
+-- Of the database when the partition was taken: after a failover every owner's number is old.
+ALTER TABLE fence ADD COLUMN timeline bigint;
+ALTER TABLE fence ADD COLUMN doubt_at timestamptz;
+
 -- Attempts of records that were in hand when a process died: written before they are handled again.
 CREATE TABLE attempt (
 	grp text NOT NULL,

@@ -19,6 +19,7 @@ END
 $$;
 
 DROP TABLE attempt;
+ALTER TABLE fence DROP COLUMN timeline, DROP COLUMN doubt_at;
 
 DROP INDEX replay_waiting_idx;
 ALTER TABLE replay DROP CONSTRAINT replay_range_check, DROP CONSTRAINT replay_state_check,

@@ -85,7 +85,8 @@ struct err handle_charge_claimed(struct scope *scope, const void *payload)
 	attempt->key = (struct effect_key){ .tenant = scope->event->tenant,
 		.kind = "charge",
 		.key = charge->charge,
-		.request = str_of(request) };
+		.request = str_of(request),
+		.doubtful = scope->doubtful };
 	scope->user = attempt;
 	return effect_begin(scope->pg, scope->arena, &attempt->key, &attempt->view);
 }

@@ -12,7 +12,7 @@ START_TEST(every_pair_of_states)
 {
 	/* from: i s c f u */
 	static const bool rows[STATES][STATES] = {
-		/* intent    */ { 1, 1, 1, 1, 0 },
+		/* intent    */ { 1, 1, 1, 1, 1 },
 		/* sending   */ { 1, 1, 1, 1, 1 },
 		/* confirmed */ { 0, 0, 1, 0, 0 },
 		/* failed    */ { 0, 0, 0, 1, 0 },
