@@ -12,7 +12,7 @@ static time_t shift(void)
 {
 	const char *text = getenv("ESTEIRA_CHAOS_CLOCK_S");
 
-	return text == NULL ? 0 : (time_t)atol(text);
+	return text == NULL ? 0 : (time_t)strtol(text, NULL, 10);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
