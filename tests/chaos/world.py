@@ -54,9 +54,7 @@ class World:
         self.began = time.monotonic()
         self.admin = confluent_kafka.admin.AdminClient(
             {"bootstrap.servers": cluster.kafka_bootstrap, "log_level": 0})
-        self.asker = confluent_kafka.Consumer(
-            {"bootstrap.servers": cluster.kafka_bootstrap, "group.id": GROUP, "log_level": 0,
-             "enable.auto.commit": False})
+        self.asker = self.new_asker()
 
     def note(self, text):
         """A line of the trace."""
@@ -176,6 +174,12 @@ class World:
     def number(self, sql, *args):
         """The one number a query answers."""
         return self.rows(sql, *args)[0][0]
+
+    def new_asker(self):
+        """A client that only asks."""
+        return confluent_kafka.Consumer(
+            {"bootstrap.servers": self.cluster.kafka_bootstrap, "group.id": GROUP, "log_level": 0,
+             "enable.auto.commit": False})
 
     def partitions(self):
         """Of the topic; what the asker knows of their leaders is today's after this."""
@@ -299,6 +303,9 @@ class World:
                 last[:] = self.unrest()
             except AWAY as wrong:
                 last[:] = [f"cannot be asked: {wrong}"]
+                # one that lost its coordinator in a fault may never find it again (librdkafka 2.0)
+                self.asker.close()
+                self.asker = self.new_asker()
             return not last
         self.wait(lambda: f"rest: {'; '.join(last)}", quiet, QUIET_S, 0.3)
         return time.monotonic() - began
