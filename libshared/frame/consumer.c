@@ -40,15 +40,6 @@ void consumer_state_tell(struct consumer *consumer, struct err e)
 
 /* --- records --- */
 
-static void make_lane_key(const struct kafka_record *record, struct buf *out)
-{
-	struct str ordering = envelope_find(&record->headers, "ce_partitionkey");
-
-	buf_add_str(out, record->key);
-	buf_add(out, "|", 1);
-	buf_add_str(out, ordering.ptr == NULL ? record->key : ordering);
-}
-
 /* A type that nobody here handles is somebody else's: passed over. No type at all is a broken
  * record. */
 static bool is_ours(struct consumer *consumer, const struct kafka_record *record,
@@ -72,7 +63,7 @@ struct record *consumer_record(struct consumer *consumer, const struct kafka_rec
 	if (packed.overflow) /* cut short they could not be read; without any it is a broken record
 			      */
 		buf_clear(&packed);
-	make_lane_key(record, &lane_key);
+	schedule_lane_key(record->key, &record->headers, &lane_key);
 	struct record *made =
 		schedule_record(record->key, record->value, buf_str(&packed), buf_str(&lane_key));
 	if (made == NULL) {

@@ -1,15 +1,10 @@
 #include "frame/execute.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "frame/brake.h"
 #include "frame/failure.h"
-#include "frame/journal.h"
-#include "frame/transact.h"
 #include "frame/transact_batch.h"
 #include "frame/transact_end.h"
 #include "frame/transact_work.h"
@@ -132,7 +127,6 @@ static struct err read_all(struct worker *worker, size_t records)
 static bool run_together(struct worker *worker, size_t records)
 {
 	int64_t from_us = clock_mono_us();
-
 	bool suspects = false;
 
 	for (size_t i = 0; i < records; i++) {
@@ -240,24 +234,23 @@ static bool run_work(struct worker *worker, struct record *record)
 /* Moves them to parked unhandled; what cannot even be named is handled like any other. */
 static void run_overflow(struct worker *worker, size_t records)
 {
-	struct park_entry *entries;
+	struct arena *arena = worker->transact.arena;
 	size_t count = 0;
 
-	arena_reset(worker->transact.arena);
-	entries = arena_alloc(worker->transact.arena, records * sizeof *entries);
-	for (size_t i = 0; entries != NULL && i < records; i++) {
+	arena_reset(arena);
+	for (size_t i = 0; i < records; i++) {
 		struct task *task = &worker->tasks[count];
 		struct err e = transact_name(&worker->transact, worker->records[i], task);
-		if (e.kind != ERR_OK) {
+		if (e.kind == ERR_OK)
+			count++;
+		else
 			failure_judge(worker, task, e);
-			continue;
-		}
-		entries[count++] = (struct park_entry){
-			.record = worker->records[i], .event = &task->event, .reason = PARK_OVERFLOW
-		};
 	}
-	for (size_t i = 0; i < count; i++) /* tasks have their place now */
-		entries[i].event = &worker->tasks[i].event;
+	struct park_entry *entries = arena_alloc(arena, (count + 1) * sizeof *entries);
+	for (size_t i = 0; entries != NULL && i < count; i++)
+		entries[i] = (struct park_entry){ .record = worker->tasks[i].record,
+			.event = &worker->tasks[i].event,
+			.reason = PARK_OVERFLOW };
 	struct err e = entries == NULL ? arena_overflow() : err_ok();
 	if (e.kind == ERR_OK && count > 0)
 		e = transact_end_park(&worker->transact, worker->tasks, entries, count);

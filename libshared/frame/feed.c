@@ -1,6 +1,5 @@
 #include "frame/feed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,32 +64,22 @@ void feed_hold(struct feed *feed, const char *topic, int32_t partition, bool hel
 
 /* --- rows into records --- */
 
-static bool make_lane_key(const struct park_row *row, char *ret_key, size_t max)
-{
-	int len = snprintf(ret_key, max, "%.*s|%s", (int)row->key.len,
-		row->key.ptr == NULL ? "" : row->key.ptr, row->ordering_key);
-
-	return len > 0 && (size_t)len < max;
-}
-
 static struct record *make_record(const struct feed *feed, const struct lane_source *from,
 	const struct park_row *row, struct arena *arena)
 {
-	char lane_key[LANE_MAX];
-	struct headers headers;
-	struct str type = { NULL, 0 };
+	struct buf lane_key SCOPED(buf_done) = BUF(LANE_MAX);
+	struct headers headers = { .count = 0 };
 
-	if (!make_lane_key(row, lane_key, sizeof lane_key))
-		return NULL;
-	if (envelope_unpack(row->headers, arena, &headers).kind == ERR_OK)
-		type = envelope_find(&headers, "ce_type");
+	struct err e = envelope_unpack(row->headers, arena, &headers);
+	(void)e; /* a row was read once before; without its headers it has no route */
+	schedule_lane_key(row->key, &headers, &lane_key);
 	struct record *record =
-		schedule_record(row->key, row->value, row->headers, str_of(lane_key));
+		schedule_record(row->key, row->value, row->headers, buf_str(&lane_key));
 	if (record == NULL)
 		return NULL;
 	record->partition = from->source;
 	record->offset = row->offset;
-	record->route = route_find(feed->conf.routes, type);
+	record->route = route_find(feed->conf.routes, envelope_find(&headers, "ce_type"));
 	record->why = err_reject(ERR_CODE_UNKNOWN_TYPE, "no handler takes this event type");
 	record->past = (struct record_past){ .epoch = row->epoch,
 		.parked_id = row->id,
@@ -105,8 +94,7 @@ static struct record *make_record(const struct feed *feed, const struct lane_sou
 static void add_rows(struct feed *feed, const struct lane_source *from, struct arena *arena,
 	const struct park_row *rows, size_t count)
 {
-	const char *skipped_key = NULL;
-	struct tenant skipped = { { { 0 } } };
+	bool skip = false;
 
 	for (size_t i = 0; i < count; i++) {
 		struct record *record = make_record(feed, from, &rows[i], arena);
@@ -114,12 +102,8 @@ static void add_rows(struct feed *feed, const struct lane_source *from, struct a
 			return;
 		bool first = i == 0 || !id_eq(rows[i].tenant.id, rows[i - 1].tenant.id) ||
 			     strcmp(rows[i].ordering_key, rows[i - 1].ordering_key) != 0;
-		if (first && schedule_is_loaded(feed->conf.schedule, record->lane_key)) {
-			skipped_key = rows[i].ordering_key;
-			skipped = rows[i].tenant;
-		}
-		bool skip = skipped_key != NULL && id_eq(skipped.id, rows[i].tenant.id) &&
-			    strcmp(skipped_key, rows[i].ordering_key) == 0;
+		if (first)
+			skip = schedule_is_loaded(feed->conf.schedule, record->lane_key);
 		if (skip)
 			free(record);
 		else

@@ -330,31 +330,13 @@ struct err park_again(struct park *park, struct pg *pg, const struct park_entry 
 
 /* --- what there is --- */
 
-/* The partitions as $2 and $3. */
-static struct err places_of(
-	struct arena *arena, const struct places *places, struct pg_arg *ret_args)
-{
-	struct pg_array *names = pg_array_new(arena, PG_KIND_TEXT, places->count);
-	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, places->count);
-
-	if (names == NULL || numbers == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < places->count; i++) {
-		TRY(pg_array_add(names, pg_text(places->topics[i])));
-		TRY(pg_array_add(numbers, pg_int(places->partitions[i])));
-	}
-	ret_args[0] = pg_list(names);
-	ret_args[1] = pg_list(numbers);
-	return err_ok();
-}
-
 struct err park_discover(
 	struct park *park, struct pg *pg, struct arena *arena, const struct places *places)
 {
 	const struct pg_rows *rows;
 	struct pg_arg args[3] = { pg_text(park_memory_group(park)) };
 
-	TRY(places_of(arena, places, args + 1));
+	TRY(places_args(arena, places, args + 1));
 	TRY(pg_query(pg, arena, &discover, args, 3, &rows));
 	for (size_t r = 0; r < pg_count(rows); r++) {
 		size_t i = (size_t)pg_get_int(rows, r, 0) - 1;
@@ -369,7 +351,7 @@ struct err park_count(
 	const struct pg_rows *rows;
 	struct pg_arg args[3] = { pg_text(park_memory_group(park)) };
 
-	TRY(places_of(arena, places, args + 1));
+	TRY(places_args(arena, places, args + 1));
 	TRY(pg_query(pg, arena, &count_rows, args, 3, &rows));
 	const struct park_view view = { .due = pg_get_int(rows, 0, 0),
 		.blocked = pg_get_int(rows, 0, 1),

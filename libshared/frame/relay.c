@@ -64,13 +64,10 @@ struct relay {
 	struct metric *delay;
 };
 
-/* Who does not lead still learns how long events have waited, to know that Kafka is away. The
- * session never reads the table from its beginning: the outbox is a few rows behind thousands of
- * dead ones, and the planner's statistics know neither. */
+/* Who does not lead still learns how long events have waited, to know that Kafka is away. */
 static const struct pg_statement lock = { "relay_lock",
 	"SELECT pg_try_advisory_lock($1::bigint), coalesce((SELECT extract(epoch FROM"
-	" clock_timestamp() - created_at) * 1000 FROM outbox ORDER BY seq LIMIT 1), 0)::bigint,"
-	" set_config('enable_seqscan', 'off', false)" };
+	" clock_timestamp() - created_at) * 1000 FROM outbox ORDER BY seq LIMIT 1), 0)::bigint" };
 static const struct pg_statement notify = { "relay_notify", "SELECT pg_notify($1, '')" };
 static const struct pg_statement next = { "relay_next",
 	"SELECT seq, topic, part, key, headers, payload, "

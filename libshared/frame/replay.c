@@ -170,16 +170,9 @@ struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
 	const struct places *places, struct replay_list *ret_list)
 {
 	const struct pg_rows *rows;
-	struct pg_array *names = pg_array_new(arena, PG_KIND_TEXT, places->count);
-	struct pg_array *numbers = pg_array_new(arena, PG_KIND_INT, places->count);
+	struct pg_arg args[3] = { pg_text(group) };
 
-	if (names == NULL || numbers == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < places->count; i++) {
-		TRY(pg_array_add(names, pg_text(places->topics[i])));
-		TRY(pg_array_add(numbers, pg_int(places->partitions[i])));
-	}
-	const struct pg_arg args[] = { pg_text(group), pg_list(names), pg_list(numbers) };
+	TRY(places_args(arena, places, args + 1));
 	TRY(pg_query(pg, arena, &load, args, 3, &rows));
 	struct replay *items = arena_alloc(arena, pg_count(rows) * sizeof *items + 1);
 	if (items == NULL)

@@ -67,6 +67,15 @@ struct partition *schedule_assign(struct schedule *schedule, enum source_kind ki
 
 /* --- records --- */
 
+void schedule_lane_key(struct str key, const struct headers *headers, struct buf *out)
+{
+	struct str ordering = envelope_find(headers, "ce_partitionkey");
+
+	buf_add_str(out, key);
+	buf_add(out, "|", 1);
+	buf_add_str(out, ordering.ptr == NULL ? key : ordering);
+}
+
 struct record *schedule_record(
 	struct str key, struct str value, struct str headers, struct str lane_key)
 {

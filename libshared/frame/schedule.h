@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "frame/route.h"
+#include "model/envelope.h"
 #include "model/tenant.h"
 
 enum { SCHEDULE_BATCH_MAX = 200, SCHEDULE_OVERFLOW_MAX = 1000, SCHEDULE_TAKE_MAX = 1000 };
@@ -105,6 +106,9 @@ void schedule_add(struct schedule *schedule, struct record *record);
 
 /* A record at this offset needs no work: the partition steps over it. */
 void schedule_pass(struct schedule *schedule, struct partition *partition, int64_t offset);
+
+/* The lane of a record, "tenant|ordering key": records of a lane are handled in order. */
+void schedule_lane_key(struct str key, const struct headers *headers, struct buf *out);
 
 /* A record with copies of the parts in one allocation; NULL without memory. */
 struct record *schedule_record(

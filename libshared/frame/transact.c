@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "frame/deadletter.h"
 #include "frame/fence.h"
+#include "frame/held.h"
 #include "frame/journal.h"
 #include "frame/relay.h"
 #include "frame/replay.h"
@@ -42,11 +43,10 @@ static void name_by_place(struct task *task)
 struct err transact_name(const struct transact *t, struct record *record, struct task *ret_task)
 {
 	struct task *task = ret_task;
-	struct id none = { { 0 } };
 
 	*task = (struct task){ .record = record };
 	task->entry.epoch = record->past.epoch;
-	task->entry.again = !id_eq(record->past.dead_id, none);
+	task->entry.again = !id_is_nil(record->past.dead_id);
 	struct err e = read_event(t, task);
 	if (e.kind != ERR_OK)
 		name_by_place(task);
@@ -139,10 +139,59 @@ struct err transact_judge(const struct transact *t, struct pg *pg, const struct 
 	return err_ok();
 }
 
-struct err transact_step_in(const struct transact *t, struct pg *pg, struct outbox *outbox,
-	struct task *task, route_step *step)
+struct err transact_find_seen(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	(void)t;
+	struct inbox_entry *entries = arena_alloc(t->arena, call->count * sizeof *entries);
+
+	if (entries == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < call->count; i++)
+		entries[i] = call->tasks[i].entry;
+	TRY(inbox_look(pg, t->arena, t->conf->group, entries, call->count));
+	for (size_t i = 0; i < call->count; i++) {
+		struct task *task = &call->tasks[i];
+		for (size_t k = 0; k < i && !entries[i].seen && !entries[i].again; k++)
+			entries[i].seen = call->tasks[k].fate != TASK_PARKED &&
+					  id_eq(entries[i].event_id, entries[k].event_id) &&
+					  entries[i].epoch == entries[k].epoch;
+		task->entry = entries[i];
+		if (task->fate == TASK_OPEN && task->entry.seen)
+			task->fate = TASK_DUPLICATE;
+	}
+	return err_ok();
+}
+
+struct err transact_find_held(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	if (call->tasks[0].record->partition->source != SOURCE_SIDE)
+		return err_ok();
+	for (size_t i = 0; i < call->count; i++) {
+		bool held = false;
+		TRY(held_look(pg, t->arena, t->conf->group, &call->tasks[i].entry, &held));
+		if (held)
+			call->tasks[i].fate = TASK_HELD;
+	}
+	return err_ok();
+}
+
+struct err transact_remove_rows(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	int64_t *ids = arena_alloc(t->arena, call->count * sizeof *ids);
+	size_t count = 0;
+
+	if (ids == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < call->count; i++) {
+		enum task_fate fate = call->tasks[i].fate;
+		if (call->tasks[i].record->past.parked_id != 0 && fate != TASK_STALE)
+			ids[count++] = call->tasks[i].record->past.parked_id;
+	}
+	return count == 0 ? err_ok() : park_remove(t->conf->park, pg, t->arena, ids, count);
+}
+
+struct err transact_step_in(
+	struct pg *pg, struct outbox *outbox, struct task *task, route_step *step)
+{
 	TRY(pg_set_tenant(pg, task->event.tenant));
 	outbox_set_origin(outbox, task->event.traceparent, task->event.slug);
 	task->scope.pg = pg;
@@ -158,7 +207,8 @@ struct err transact_step(struct task *task, route_step *step)
 	int64_t from_us = clock_mono_us();
 	struct err e = step(&task->scope, task->payload);
 
-	task->handler_us += clock_mono_us() - from_us;
+	/* rounded up: 0 is a step that never ran */
+	task->handler_us += clock_mono_us() - from_us + 1;
 	return e;
 }
 

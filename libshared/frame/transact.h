@@ -77,9 +77,23 @@ struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const 
 struct err transact_judge(const struct transact *t, struct pg *pg, const struct transact_call *call,
 	struct park_entry **ret_entries, size_t *ret_count) ERR_MUST_USE;
 
+/* Before the parked rows are asked: what a side replay must leave alone, because it is on its way
+ * under the epoch it was first read with, is TASK_HELD. */
+struct err transact_find_held(const struct transact *t, struct pg *pg, struct transact_call *call)
+	ERR_MUST_USE;
+
+/* The tasks against the inbox and against each other: TASK_DUPLICATE when open and seen. */
+struct err transact_find_seen(const struct transact *t, struct pg *pg, struct transact_call *call)
+	ERR_MUST_USE;
+
+/* The parked rows of tasks that are handled now, or whose event was handled otherwise meanwhile,
+ * go; those of TASK_STALE stay. */
+struct err transact_remove_rows(const struct transact *t, struct pg *pg, struct transact_call *call)
+	ERR_MUST_USE;
+
 /* Runs a step with the tenant set; without a transaction. */
-struct err transact_step_in(const struct transact *t, struct pg *pg, struct outbox *outbox,
-	struct task *task, route_step *step) ERR_MUST_USE;
+struct err transact_step_in(
+	struct pg *pg, struct outbox *outbox, struct task *task, route_step *step) ERR_MUST_USE;
 struct err transact_step(struct task *task, route_step *step) ERR_MUST_USE;
 
 /* What a handled record leaves beside its rows: output hashes compared or noted, its dead letter

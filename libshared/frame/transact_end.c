@@ -52,18 +52,18 @@ static bool blocks(const struct task *task)
 }
 
 /* The row it was loaded from goes, or turns into (or a new one is) the tombstone of its key. */
-static struct err leave_tombstone(const struct transact *t, struct pg *pg, const struct task *task)
+static struct err leave_tombstone(
+	const struct transact *t, struct pg *pg, struct transact_call *call)
 {
+	const struct task *task = call->tasks;
 	const struct park_entry entry = {
 		.record = task->record, .event = &task->event, .reason = PARK_HOLD, .due_in_ms = -1
 	};
-	const int64_t id = task->record->past.parked_id;
 
-	if (id != 0 && blocks(task))
-		return park_again(t->conf->park, pg, &entry);
-	if (blocks(task))
-		return park_add(t->conf->park, pg, t->arena, &entry, 1);
-	return id == 0 ? err_ok() : park_remove(t->conf->park, pg, t->arena, &id, 1);
+	if (!blocks(task))
+		return transact_remove_rows(t, pg, call);
+	return task->record->past.parked_id != 0 ? park_again(t->conf->park, pg, &entry)
+						 : park_add(t->conf->park, pg, t->arena, &entry, 1);
 }
 
 static struct err write_letter(const struct transact *t, struct pg *pg, struct transact_call *call)
@@ -95,13 +95,11 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 	TRY(transact_end_notes(t, pg, task, 1));
 	task->fate = task->entry.seen ? TASK_DUPLICATE : TASK_DONE;
 	if (task->entry.seen) {
-		const int64_t id = task->record->past.parked_id;
-		if (id != 0)
-			TRY(park_remove(t->conf->park, pg, t->arena, &id, 1));
+		TRY(transact_remove_rows(t, pg, call));
 		return pg_commit(pg);
 	}
 	TRY(write_letter(t, pg, call));
-	TRY(leave_tombstone(t, pg, task));
+	TRY(leave_tombstone(t, pg, call));
 	if (task->entry.epoch > 0)
 		TRY(replay_count(pg, task->entry.epoch, &failed));
 	TRY(inbox_add(pg, t->arena, t->conf->group, &task->entry, 1));

@@ -2,17 +2,7 @@
 
 #include "base/failpoint.h"
 #include "frame/deadletter.h"
-#include "frame/fence.h"
-#include "frame/held.h"
 #include "port/pg.h"
-
-static struct err look(const struct transact *t, struct pg *pg, struct task *task)
-{
-	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
-	if (task->fate == TASK_OPEN && task->entry.seen)
-		task->fate = TASK_DUPLICATE;
-	return err_ok();
-}
 
 /* Parks it behind what waits, or forgets a stale copy. */
 static struct err step_aside(const struct transact *t, struct pg *pg, const struct task *task,
@@ -24,13 +14,6 @@ static struct err step_aside(const struct transact *t, struct pg *pg, const stru
 	return pg_commit(pg);
 }
 
-static struct err remove_row(const struct transact *t, struct pg *pg, const struct task *task)
-{
-	const int64_t id = task->record->past.parked_id;
-
-	return id == 0 ? err_ok() : park_remove(t->conf->park, pg, t->arena, &id, 1);
-}
-
 /* Nothing to work on: a duplicate, or a replay of what is gone or held. */
 static struct err conclude(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
@@ -38,21 +21,10 @@ static struct err conclude(const struct transact *t, struct pg *pg, struct trans
 	const struct claim claim = transact_claim_of(t, task);
 
 	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
-	TRY(remove_row(t, pg, task));
+	TRY(transact_remove_rows(t, pg, call));
 	if (task->entry.again)
 		TRY(deadletter_redriven(pg, task->record->past.dead_id));
 	return transact_finish(t, pg, call);
-}
-
-static struct err find_held(const struct transact *t, struct pg *pg, struct task *task)
-{
-	bool held = false;
-
-	if (task->record->partition->source == SOURCE_SIDE)
-		TRY(held_look(pg, t->arena, t->conf->group, &task->entry, &held));
-	if (held)
-		task->fate = TASK_HELD;
-	return err_ok();
 }
 
 /* The claim comes before the look into the inbox: whoever spends a claim writes the inbox row in
@@ -65,12 +37,12 @@ static struct err run_claim(const struct transact *t, struct pg *pg, struct tran
 	size_t behind_count;
 
 	TRY(transact_begin_fenced(t, pg, task));
-	TRY(find_held(t, pg, task));
+	TRY(transact_find_held(t, pg, call));
 	TRY(transact_judge(t, pg, call, &behind, &behind_count));
 	if (task->fate == TASK_PARKED || task->fate == TASK_STALE)
 		return step_aside(t, pg, task, behind);
 	TRY(claim_take(pg, t->arena, &claim, &call->wait_ms));
-	TRY(look(t, pg, task));
+	TRY(transact_find_seen(t, pg, call));
 	if (call->wait_ms > 0) {
 		pg_rollback(pg);
 		return err_ok();
@@ -78,7 +50,7 @@ static struct err run_claim(const struct transact *t, struct pg *pg, struct tran
 	if (task->fate != TASK_OPEN)
 		return conclude(t, pg, call);
 	if (task->record->route->claimed != NULL)
-		TRY(transact_step_in(t, pg, call->outbox, task, task->record->route->claimed));
+		TRY(transact_step_in(pg, call->outbox, task, task->record->route->claimed));
 	if (task->scope.gone && task->entry.epoch > 0) {
 		task->fate = TASK_GONE;
 		return conclude(t, pg, call);
@@ -105,14 +77,14 @@ static struct err run_spend(const struct transact *t, struct pg *pg, struct tran
 
 	TRY(pg_begin(pg));
 	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
-	TRY(look(t, pg, task));
+	TRY(transact_find_seen(t, pg, call));
 	if (!call->ours || task->fate != TASK_OPEN) {
 		pg_rollback(pg);
 		return err_ok();
 	}
-	TRY(transact_step_in(t, pg, call->outbox, task, task->record->route->handle));
+	TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
 	TRY(transact_close(t, pg, call->outbox, task, 0));
-	TRY(remove_row(t, pg, task));
+	TRY(transact_remove_rows(t, pg, call));
 	return transact_finish(t, pg, call);
 }
 
@@ -136,8 +108,9 @@ static struct err run_step(const struct transact *t, struct pg *pg, struct trans
 {
 	const struct step_call *own = (const struct step_call *)call;
 
+	(void)t;
 	TRY(pg_begin(pg));
-	TRY(transact_step_in(t, pg, call->outbox, call->tasks, own->step));
+	TRY(transact_step_in(pg, call->outbox, call->tasks, own->step));
 	TRY(outbox_flush(call->outbox, pg));
 	return pg_commit(pg);
 }

@@ -1,14 +1,20 @@
 #include "frame/verdict.h"
 
-/* first, twice first, ... up to max; then between half and all of it. */
-static int64_t backoff_ms(int64_t first_ms, int64_t max_ms, int failures, uint32_t random)
+/* first, twice first, ... up to max. */
+static int64_t doubled_ms(int64_t first_ms, int64_t max_ms, int failures)
 {
 	int64_t ms = first_ms;
 
 	while (--failures > 0 && ms < max_ms)
 		ms *= 2;
-	if (ms > max_ms)
-		ms = max_ms;
+	return ms > max_ms ? max_ms : ms;
+}
+
+/* Between half and all of it. */
+static int64_t backoff_ms(int64_t first_ms, int64_t max_ms, int failures, uint32_t random)
+{
+	int64_t ms = doubled_ms(first_ms, max_ms, failures);
+
 	return ms / 2 + random % (ms / 2 + 1);
 }
 
@@ -35,7 +41,7 @@ static struct verdict try_later(const struct verdict_input *in)
 				? err_reject(ERR_CODE_ATTEMPTS_EXHAUSTED, in->e.msg)
 				: err_reject(in->e.code, in->e.msg));
 	/* whole delays, so that the second attempt is never early: jitter is added */
-	delay_ms = backoff_ms(delay_ms, VERDICT_DELAY_MAX_MS, in->attempts + 1, 0) * 2;
+	delay_ms = doubled_ms(delay_ms, VERDICT_DELAY_MAX_MS, in->attempts + 1);
 	return decided(VERDICT_PARK, delay_ms + in->random % (delay_ms / 5 + 1), in->e);
 }
 

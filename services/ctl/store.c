@@ -4,6 +4,8 @@
 
 static const struct pg_statement may_see_all = { "store_may_see_all",
 	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
+static const struct pg_statement enter_schema = { "store_enter_schema",
+	"SELECT set_config('search_path', quote_ident($1::text), true)" };
 static const struct pg_statement insert_tenant = { "store_insert_tenant",
 	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test) "
 	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
@@ -61,12 +63,19 @@ void store_close(struct pg **pg)
 	*pg = NULL;
 }
 
-/* A failure in the middle of a transaction ends it. */
-static struct err undo(struct pg *pg, struct err e)
+struct err store_undo(struct pg *pg, struct err e)
 {
 	if (e.kind != ERR_OK)
 		pg_rollback(pg);
 	return e;
+}
+
+struct err store_begin_in(struct pg *pg, const char *service)
+{
+	const struct pg_arg arg = pg_text(service);
+
+	TRY(pg_begin(pg));
+	return pg_push(pg, &enter_schema, &arg, 1);
 }
 
 static struct err begin_for(struct pg *pg, struct tenant tenant)
@@ -82,8 +91,7 @@ static struct err not_found(struct arena *arena, const char *what, const char *n
 	return err_reject(ERR_CODE_NOT_FOUND, msg == NULL ? what : msg);
 }
 
-static const char *copy_text(
-	struct arena *arena, const struct pg_rows *rows, size_t row, int column)
+const char *store_copy_text(struct arena *arena, const struct pg_rows *rows, size_t row, int column)
 {
 	const char *text = pg_get_text(rows, row, column);
 
@@ -118,7 +126,7 @@ static struct err create_tenant(struct pg *pg, struct arena *arena,
 struct err store_create_tenant(struct pg *pg, struct arena *arena,
 	const struct store_new_tenant *tenant, bool *ret_created)
 {
-	return undo(pg, create_tenant(pg, arena, tenant, ret_created));
+	return store_undo(pg, create_tenant(pg, arena, tenant, ret_created));
 }
 
 #define TENANT(member, kind) CODEC_FIELD(struct store_tenant, member, kind, CODEC_PLAIN, true, 0)
@@ -146,9 +154,9 @@ struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_l
 		return arena_overflow();
 	for (size_t i = 0; i < pg_count(rows); i++)
 		tenants[i] = (struct store_tenant){
-			.slug = copy_text(arena, rows, i, 0),
-			.name = copy_text(arena, rows, i, 1),
-			.state = copy_text(arena, rows, i, 2),
+			.slug = store_copy_text(arena, rows, i, 0),
+			.name = store_copy_text(arena, rows, i, 1),
+			.state = store_copy_text(arena, rows, i, 2),
 			.deadline_s = pg_get_int(rows, i, 3),
 			.is_test = pg_get_int(rows, i, 4) != 0,
 			.created_at = pg_get_time(rows, i, 5),
@@ -181,14 +189,14 @@ static struct err hold_tenant(struct pg *pg, struct arena *arena, const char *sl
 	if (pg_count(rows) == 0)
 		return not_found(arena, "tenant", slug);
 	ret_tenant->id = pg_get_id(rows, 0, 0);
-	*ret_state = copy_text(arena, rows, 0, 1);
+	*ret_state = store_copy_text(arena, rows, 0, 1);
 	return *ret_state == NULL ? arena_overflow() : err_ok();
 }
 
 struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slug,
 	struct tenant *ret_tenant, const char **ret_state)
 {
-	return undo(pg, hold_tenant(pg, arena, slug, ret_tenant, ret_state));
+	return store_undo(pg, hold_tenant(pg, arena, slug, ret_tenant, ret_state));
 }
 
 static struct err set_state(struct pg *pg, struct tenant tenant, const char *state)
@@ -202,7 +210,7 @@ static struct err set_state(struct pg *pg, struct tenant tenant, const char *sta
 
 struct err store_set_state(struct pg *pg, struct tenant tenant, const char *state)
 {
-	return undo(pg, set_state(pg, tenant, state));
+	return store_undo(pg, set_state(pg, tenant, state));
 }
 
 /* --- API keys --- */
@@ -225,7 +233,7 @@ static struct err create_key(
 struct err store_create_key(
 	struct pg *pg, struct arena *arena, const struct store_new_key *key, bool *ret_created)
 {
-	return undo(pg, create_key(pg, arena, key, ret_created));
+	return store_undo(pg, create_key(pg, arena, key, ret_created));
 }
 
 #define KEY(member, kind, required)                                                                \
@@ -256,10 +264,10 @@ struct err store_list_keys(
 		return arena_overflow();
 	for (size_t i = 0; i < pg_count(rows); i++)
 		keys[i] = (struct store_key){
-			.key_id = copy_text(arena, rows, i, 0),
-			.state = copy_text(arena, rows, i, 1),
-			.partner = copy_text(arena, rows, i, 2),
-			.scopes = copy_text(arena, rows, i, 3),
+			.key_id = store_copy_text(arena, rows, i, 0),
+			.state = store_copy_text(arena, rows, i, 1),
+			.partner = store_copy_text(arena, rows, i, 2),
+			.scopes = store_copy_text(arena, rows, i, 3),
 			.created_at = pg_get_time(rows, i, 4),
 			.expires_at = time_or_none(rows, i, 5),
 			.revoked_at = time_or_none(rows, i, 6),
@@ -286,5 +294,5 @@ static struct err revoke(struct pg *pg, struct arena *arena, struct tenant tenan
 struct err store_revoke_key(struct pg *pg, struct arena *arena, struct tenant tenant,
 	const char *key_id, bool *ret_changed)
 {
-	return undo(pg, revoke(pg, arena, tenant, key_id, ret_changed));
+	return store_undo(pg, revoke(pg, arena, tenant, key_id, ret_changed));
 }

@@ -19,6 +19,22 @@ struct pg_array;
 struct err store_open(const char *url, struct arena *arena, struct pg **ret_pg) ERR_MUST_USE;
 void store_close(struct pg **pg); /* the SCOPED form; *pg NULL is fine */
 
+/* --- for the other store_*.c --- */
+
+struct pg_rows;
+
+/* BEGIN, with the schema of that service as the only one on the search path. */
+struct err store_begin_in(struct pg *pg, const char *service) ERR_MUST_USE;
+
+/* A failure in the middle of a transaction ends it; e comes back. */
+struct err store_undo(struct pg *pg, struct err e) ERR_MUST_USE;
+
+/* A text that outlives its rows; NULL when it is NULL or the arena is full. */
+const char *store_copy_text(
+	struct arena *arena, const struct pg_rows *rows, size_t row, int column);
+
+/* --- tenants and keys --- */
+
 /* A tenant to be; wrapped is version 1 of its key. */
 struct store_new_tenant {
 	struct tenant tenant;

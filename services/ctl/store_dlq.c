@@ -6,9 +6,7 @@
 #include "base/clock.h"
 #include "port/pg.h"
 #include "frame/operation.h"
-
-static const struct pg_statement enter_schema = { "store_dlq_enter",
-	"SELECT set_config('search_path', quote_ident($1::text), true)" };
+#include "store.h"
 
 #define FROM_LETTERS "FROM dead_letter d LEFT JOIN intake.tenants t ON t.tenant_id = d.tenant_id "
 #define FILTER                                                                                     \
@@ -41,23 +39,6 @@ static const struct pg_statement discard = { "store_dlq_discard",
 	"SELECT letter, owner, outcome FROM dead_letter_discard($1::uuid[], NULL, $2::text)" };
 
 enum { FILTERS = 8 };
-
-/* --- the schema --- */
-
-static struct err undo(struct pg *pg, struct err e)
-{
-	if (e.kind != ERR_OK)
-		pg_rollback(pg);
-	return e;
-}
-
-static struct err begin_in(struct pg *pg, const char *service)
-{
-	const struct pg_arg arg = pg_text(service);
-
-	TRY(pg_begin(pg));
-	return pg_push(pg, &enter_schema, &arg, 1);
-}
 
 static void filter_args(const struct store_dlq_filter *filter, struct pg_arg *ret_args)
 {
@@ -125,7 +106,7 @@ static struct err read_list(struct pg *pg, struct arena *arena, const char *serv
 
 	filter_args(filter, args);
 	args[FILTERS] = pg_int(filter->limit);
-	TRY(begin_in(pg, service));
+	TRY(store_begin_in(pg, service));
 	TRY(pg_query(pg, arena, filter->oldest ? &select_oldest : &select_newest, args, FILTERS + 1,
 		&rows));
 	struct store_dlq_letter *letters = arena_alloc(arena, pg_count(rows) * sizeof *letters + 1);
@@ -140,7 +121,7 @@ static struct err read_list(struct pg *pg, struct arena *arena, const char *serv
 struct err store_dlq_list(struct pg *pg, struct arena *arena, const char *service,
 	const struct store_dlq_filter *filter, struct codec_list *ret_rows)
 {
-	return undo(pg, read_list(pg, arena, service, filter, ret_rows));
+	return store_undo(pg, read_list(pg, arena, service, filter, ret_rows));
 }
 
 static struct err read_detail(struct pg *pg, struct arena *arena,
@@ -148,7 +129,7 @@ static struct err read_detail(struct pg *pg, struct arena *arena,
 {
 	const struct pg_arg arg = pg_text(letter->id);
 
-	TRY(begin_in(pg, letter->service));
+	TRY(store_begin_in(pg, letter->service));
 	TRY(pg_query(pg, arena, &select_detail, &arg, 1, ret_rows));
 	return pg_commit(pg);
 }
@@ -164,7 +145,7 @@ struct err store_dlq_read(struct pg *pg, struct arena *arena, const struct store
 {
 	const struct pg_rows *rows;
 
-	TRY(undo(pg, read_detail(pg, arena, letter, &rows)));
+	TRY(store_undo(pg, read_detail(pg, arena, letter, &rows)));
 	*ret_found = pg_count(rows) > 0;
 	if (*ret_found)
 		*ret_detail = (struct store_dlq_detail){
@@ -209,7 +190,7 @@ static struct err read_counts(struct pg *pg, struct arena *arena, const char *se
 	struct pg_arg args[FILTERS];
 
 	filter_args(filter, args);
-	TRY(begin_in(pg, service));
+	TRY(store_begin_in(pg, service));
 	TRY(pg_query(pg, arena, &count_letters, args, FILTERS, &rows));
 	struct store_dlq_stat *stats = arena_alloc(arena, pg_count(rows) * sizeof *stats + 1);
 	if (stats == NULL)
@@ -231,7 +212,7 @@ static struct err read_counts(struct pg *pg, struct arena *arena, const char *se
 struct err store_dlq_count(struct pg *pg, struct arena *arena, const char *service,
 	const struct store_dlq_filter *filter, struct codec_list *ret_rows)
 {
-	return undo(pg, read_counts(pg, arena, service, filter, ret_rows));
+	return store_undo(pg, read_counts(pg, arena, service, filter, ret_rows));
 }
 
 /* --- decisions --- */
@@ -273,7 +254,7 @@ static struct err decide(struct pg *pg, struct arena *arena,
 {
 	const struct pg_arg args[] = { pg_list(ids), pg_text(decision->who) };
 
-	TRY(begin_in(pg, decision->service));
+	TRY(store_begin_in(pg, decision->service));
 	return pg_query(pg, arena, decision->discard ? &discard : &redrive, args, 2, ret_rows);
 }
 
@@ -303,8 +284,8 @@ struct err store_dlq_decide(struct pg *pg, struct arena *arena,
 		return arena_overflow();
 	for (size_t i = 0; i < decision->count; i++)
 		TRY(pg_array_add(ids, pg_id(decision->ids[i])));
-	TRY(undo(pg, decide(pg, arena, decision, ids, &rows)));
-	TRY(undo(pg, tell_all(pg, arena, decision, outbox, rows)));
+	TRY(store_undo(pg, decide(pg, arena, decision, ids, &rows)));
+	TRY(store_undo(pg, tell_all(pg, arena, decision, outbox, rows)));
 	for (size_t i = 0; i < pg_count(rows); i++) {
 		const char *how = pg_get_text(rows, i, 2);
 		outcome->done += strcmp(how, "done") == 0;

@@ -1,9 +1,8 @@
 #include "store_groups.h"
 
 #include "port/pg.h"
+#include "store.h"
 
-static const struct pg_statement enter_schema = { "store_groups_enter",
-	"SELECT set_config('search_path', quote_ident($1::text), true)" };
 static const struct pg_statement select_parts = { "store_groups_look",
 	"SELECT coalesce(k.due, 0), coalesce(k.blocked, 0), coalesce(k.overflow, 0), "
 	"coalesce(k.held, 0), coalesce(d.dead, 0), coalesce(e.epoch, 0), h.kind, h.from_offset, "
@@ -68,12 +67,10 @@ static struct err look(struct pg *pg, struct arena *arena, const struct store_gr
 	struct store_groups_part *parts, size_t count)
 {
 	const struct pg_rows *rows;
-	const struct pg_arg schema = pg_text(of->service);
 	struct pg_arg args[4] = { pg_text(of->group) };
 
 	TRY(fill_arrays(arena, parts, count, args + 1));
-	TRY(pg_begin(pg));
-	TRY(pg_push(pg, &enter_schema, &schema, 1));
+	TRY(store_begin_in(pg, of->service));
 	TRY(pg_query(pg, arena, &select_parts, args, 4, &rows));
 	for (size_t i = 0; i < pg_count(rows) && i < count; i++)
 		read_part(rows, i, &parts[i]);
@@ -83,9 +80,5 @@ static struct err look(struct pg *pg, struct arena *arena, const struct store_gr
 struct err store_groups_look(struct pg *pg, struct arena *arena, const struct store_groups_of *of,
 	struct store_groups_part *parts, size_t count)
 {
-	struct err e = look(pg, arena, of, parts, count);
-
-	if (e.kind != ERR_OK)
-		pg_rollback(pg);
-	return e;
+	return store_undo(pg, look(pg, arena, of, parts, count));
 }

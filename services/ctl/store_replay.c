@@ -6,12 +6,11 @@
 #include "base/clock.h"
 #include "port/pg.h"
 #include "frame/operation.h"
+#include "store.h"
 
 static const struct pg_statement select_services = { "store_replay_services",
 	"SELECT table_schema::text FROM information_schema.columns "
 	"WHERE table_name = 'replay' AND column_name = 'plan_id' ORDER BY 1" };
-static const struct pg_statement enter_schema = { "store_replay_enter",
-	"SELECT set_config('search_path', quote_ident($1::text), true)" };
 static const struct pg_statement select_progress = { "store_replay_progress",
 	"SELECT part, next_offset FROM progress WHERE grp = $1 AND topic = $2" };
 static const struct pg_statement insert_part = { "store_replay_insert",
@@ -43,31 +42,6 @@ static const struct pg_statement select_states = { "store_replay_list",
 
 enum { FILTERS = 4 };
 
-/* --- the schema --- */
-
-static struct err undo(struct pg *pg, struct err e)
-{
-	if (e.kind != ERR_OK)
-		pg_rollback(pg);
-	return e;
-}
-
-static struct err begin_in(struct pg *pg, const char *service)
-{
-	const struct pg_arg arg = pg_text(service);
-
-	TRY(pg_begin(pg));
-	return pg_push(pg, &enter_schema, &arg, 1);
-}
-
-static const char *copy_text(
-	struct arena *arena, const struct pg_rows *rows, size_t row, int column)
-{
-	const char *text = pg_get_text(rows, row, column);
-
-	return text == NULL ? NULL : arena_strdup(arena, str_of(text));
-}
-
 struct err store_replay_services(
 	struct pg *pg, struct arena *arena, const char ***ret_names, size_t *ret_count)
 {
@@ -78,7 +52,7 @@ struct err store_replay_services(
 	if (names == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < pg_count(rows); i++)
-		names[i] = copy_text(arena, rows, i, 0);
+		names[i] = store_copy_text(arena, rows, i, 0);
 	*ret_names = names;
 	*ret_count = pg_count(rows);
 	return err_ok();
@@ -92,7 +66,7 @@ static struct err read_progress(struct pg *pg, struct arena *arena,
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_text(group->group), pg_text(group->topic) };
 
-	TRY(begin_in(pg, group->service));
+	TRY(store_begin_in(pg, group->service));
 	TRY(pg_query(pg, arena, &select_progress, args, 2, &rows));
 	for (size_t p = 0; p < count; p++)
 		offsets[p] = -1;
@@ -107,7 +81,7 @@ static struct err read_progress(struct pg *pg, struct arena *arena,
 struct err store_replay_progress(struct pg *pg, struct arena *arena,
 	const struct store_replay_group *group, int64_t *offsets, size_t count)
 {
-	return undo(pg, read_progress(pg, arena, group, offsets, count));
+	return store_undo(pg, read_progress(pg, arena, group, offsets, count));
 }
 
 /* --- the audit entry --- */
@@ -175,7 +149,7 @@ static struct err start(struct pg *pg, struct arena *arena, const struct store_r
 	id_format(plan->plan, id);
 	snprintf(object, sizeof object, "side of %s %s, plan %s", plan->of.group, plan->of.topic,
 		id);
-	TRY(begin_in(pg, plan->of.service));
+	TRY(store_begin_in(pg, plan->of.service));
 	TRY(insert_parts(pg, plan, parts, &records));
 	const struct operation operation = { .tenant = plan->tenant,
 		.actor = plan->who,
@@ -191,7 +165,7 @@ struct err store_replay_start(struct pg *pg, struct arena *arena,
 	const struct store_replay_plan *plan, const struct codec_list *parts,
 	const struct outbox_conf *outbox)
 {
-	return undo(pg, start(pg, arena, plan, parts, outbox));
+	return store_undo(pg, start(pg, arena, plan, parts, outbox));
 }
 
 /* --- changes --- */
@@ -225,7 +199,7 @@ static struct err change_rows(struct pg *pg, struct arena *arena,
 	args[6] = pg_text(change->to);
 	args[7] = pg_text(change->who);
 	args[8] = pg_text(change->reason);
-	TRY(begin_in(pg, filter->service));
+	TRY(store_begin_in(pg, filter->service));
 	return pg_query(pg, arena, &update_state, args, FILTERS + 5, ret_rows);
 }
 
@@ -236,7 +210,7 @@ struct err store_replay_change(struct pg *pg, struct arena *arena,
 	const struct pg_rows *rows;
 	char object[OPERATION_TEXT_MAX + 1];
 
-	TRY(undo(pg, change_rows(pg, arena, filter, change, &rows)));
+	TRY(store_undo(pg, change_rows(pg, arena, filter, change, &rows)));
 	*ret_count = (int64_t)pg_count(rows);
 	if (pg_count(rows) == 0) {
 		pg_rollback(pg);
@@ -249,8 +223,8 @@ struct err store_replay_change(struct pg *pg, struct arena *arena,
 		.object = object,
 		.reason = change->reason == NULL ? "estctl replay" : change->reason,
 		.count = *ret_count };
-	TRY(undo(pg, tell(pg, arena, change->outbox, &operation)));
-	return undo(pg, pg_commit(pg));
+	TRY(store_undo(pg, tell(pg, arena, change->outbox, &operation)));
+	return store_undo(pg, pg_commit(pg));
 }
 
 /* --- the list --- */
@@ -285,18 +259,18 @@ static struct err read_states(struct pg *pg, struct arena *arena,
 	struct pg_arg args[FILTERS];
 
 	filter_args(filter, args);
-	TRY(begin_in(pg, filter->service));
+	TRY(store_begin_in(pg, filter->service));
 	TRY(pg_query(pg, arena, &select_states, args, FILTERS, &rows));
 	struct store_replay_state *states = arena_alloc(arena, pg_count(rows) * sizeof *states + 1);
 	if (states == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < pg_count(rows); i++)
 		states[i] = (struct store_replay_state){
-			.id = copy_text(arena, rows, i, 0),
-			.kind = copy_text(arena, rows, i, 1),
-			.group = copy_text(arena, rows, i, 2),
-			.topic = copy_text(arena, rows, i, 3),
-			.state = copy_text(arena, rows, i, 4),
+			.id = store_copy_text(arena, rows, i, 0),
+			.kind = store_copy_text(arena, rows, i, 1),
+			.group = store_copy_text(arena, rows, i, 2),
+			.topic = store_copy_text(arena, rows, i, 3),
+			.state = store_copy_text(arena, rows, i, 4),
 			.records = pg_get_int(rows, i, 5),
 			.read = pg_get_int(rows, i, 6),
 			.done = pg_get_int(rows, i, 7),
@@ -305,7 +279,7 @@ static struct err read_states(struct pg *pg, struct arena *arena,
 			.gone = pg_get_int(rows, i, 10),
 			.failed = pg_get_int(rows, i, 11),
 			.held = pg_get_int(rows, i, 12),
-			.who = copy_text(arena, rows, i, 13),
+			.who = store_copy_text(arena, rows, i, 13),
 		};
 	*ret_rows = (struct codec_list){ states, pg_count(rows) };
 	return pg_commit(pg);
@@ -314,5 +288,5 @@ static struct err read_states(struct pg *pg, struct arena *arena,
 struct err store_replay_list(struct pg *pg, struct arena *arena,
 	const struct store_replay_filter *filter, struct codec_list *ret_rows)
 {
-	return undo(pg, read_states(pg, arena, filter, ret_rows));
+	return store_undo(pg, read_states(pg, arena, filter, ret_rows));
 }

@@ -89,6 +89,12 @@ def wait_for(what, probe, timeout_s=30.0, step_s=0.02):
         time.sleep(step_s)
 
 
+def next_tick(seconds):
+    """Until the clock of servers that count in units of so many seconds shows another time."""
+    now = time.time() // seconds
+    wait_for("another time", lambda: time.time() // seconds > now, step_s=seconds / 20)
+
+
 def multipart(data, name="file", filename="document.pdf", mark="4f6c61-mundo"):
     """-> (body, content type) as curl -F file=@... sends it."""
     head = (f"--{mark}\r\nContent-Disposition: form-data; name=\"{name}\"; "

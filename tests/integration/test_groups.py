@@ -67,7 +67,8 @@ def test_lag_and_age(stack):
     assert producer.flush(30) == 0
     row = of(stack, TOPIC)
     assert row["lag"] == RECORDS and row["oldest_s"] < 60  # nothing committed: all of the log
-    time.sleep(2)
+    belt.wait_for("the records to be two seconds old",
+                  lambda: of(stack, TOPIC)["oldest_s"] >= 2, step_s=0.5)
     with consumer(stack, GROUP) as reader:
         reader.commit(offsets=[confluent_kafka.TopicPartition(TOPIC, PART, COMMITTED)],
                       asynchronous=False)

@@ -10,6 +10,7 @@ import uuid
 import confluent_kafka
 import pytest
 
+import belt
 from native.harness import TESTS_DIR
 from stack import Stack, StepError
 
@@ -221,9 +222,8 @@ def start(servers, *args):
 def test_a_side_replay_reads_its_range(servers, tenants):
     part = servers.fresh(150, 150)
     produce(servers, part, range(100), tenants)
-    time.sleep(1.1)
+    belt.next_tick(1)
     half = when(time.time())  # seconds: everything before is earlier
-    time.sleep(1.1)
     produce(servers, part, range(100, 200), tenants)
     ask = ("--topic", TOPIC, "--group", GROUP, "--from", half, "--to", when(time.time() + 60))
     planned = [p for p in json.loads(servers.ctl("plan", "--json", *ask)) if p["records"]]
@@ -288,13 +288,6 @@ TRAIL = ("--group", "esteira.audit", "--topic", "esteira.audit.trail")
 NOTES = 5
 
 
-def wait_for(what, true, timeout_s=60):
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module", name="trail")
 def make_trail(servers):
     """Some entries of audit's own, told by its relay and written by its consumer."""
@@ -303,7 +296,7 @@ def make_trail(servers):
                 " VALUES ('esteira.audit', 'esteira.audit.trail', 0, 'rewind', 0, 0, 'done')")
     for i in range(NOTES):
         servers.ctl("annotate", *TRAIL, "--who", f"Ana {i}")
-    wait_for("entries", lambda: notes(servers) == NOTES)
+    belt.wait_for("entries", lambda: notes(servers) == NOTES, 60)
     return servers
 
 
@@ -320,14 +313,14 @@ def state_of(servers, kind):
 
 
 def test_a_side_replay_of_the_trail_changes_nothing(trail):
-    wait_for("progress", lambda: int(trail.sql(
-        "SELECT coalesce(sum(next_offset), 0) FROM audit.progress")) >= NOTES)
+    belt.wait_for("progress", lambda: int(trail.sql(
+        "SELECT coalesce(sum(next_offset), 0) FROM audit.progress")) >= NOTES, 60)
     trail.ctl("start", *TRAIL, "--from", "0", "--to", str(NOTES))
-    wait_for("the end", lambda: state_of(trail, "side") == ("done", NOTES, NOTES))
+    belt.wait_for("the end", lambda: state_of(trail, "side") == ("done", NOTES, NOTES), 60)
     assert notes(trail) == NOTES
-    wait_for("the entry", lambda: trail.sql(
+    belt.wait_for("the entry", lambda: trail.sql(
         "SELECT metadata ->> 'same' FROM audit.operations WHERE action = 'replay.done'"
-        " AND object LIKE 'side of%'") == str(NOTES))
+        " AND object LIKE 'side of%'") == str(NOTES), 60)
 
 
 def test_the_stock_tool_on_a_stopped_group_is_a_replay(trail):
@@ -336,10 +329,10 @@ def test_the_stock_tool_on_a_stopped_group_is_a_replay(trail):
                     "--bootstrap-server", trail.stack.kafka_bootstrap, *TRAIL, "--reset-offsets",
                     "--to-earliest", "--execute"], check=True, capture_output=True, timeout=120)
     trail.stack.start_one("audit-1")
-    wait_for("the end", lambda: (state_of(trail, "rewind") or ("",))[0] == "done")
+    belt.wait_for("the end", lambda: (state_of(trail, "rewind") or ("",))[0] == "done", 60)
     state, done, same = state_of(trail, "rewind")
     assert state == "done" and done == same >= NOTES
     assert notes(trail) == NOTES
-    wait_for("the entry", lambda: trail.sql(
+    belt.wait_for("the entry", lambda: trail.sql(
         "SELECT actor FROM audit.operations WHERE action = 'replay.done'"
-        " AND object LIKE 'rewind of%'") == "unknown")
+        " AND object LIKE 'rewind of%'") == "unknown", 60)

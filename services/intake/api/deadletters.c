@@ -107,11 +107,8 @@ const struct call_route deadletters_get = { .scope = "operate",
 /* --- GET /v1/dead-letters --- */
 
 struct list {
-	struct call call;
+	struct query_page page;
 	char state[WORD_MAX], class[WORD_MAX]; /* "" = any */
-	char cursor[CURSOR_TEXT_BYTES];
-	uint64_t limit;
-	struct buf body, link;
 };
 
 static bool is_class(const char *text)
@@ -129,49 +126,39 @@ static struct err list_parse(struct call *call)
 	static const char *const states[] = { "open", "redriving", "redriven", "discarded", NULL };
 	struct list *list = (struct list *)call;
 
-	list->body = BUF(LIST_MAX_BYTES);
-	list->link = BUF(DEADLETTERS_JSON_MAX_BYTES);
-	TRY(query_limit(call->exchange, &list->limit));
+	TRY(query_page_begin(&list->page, LIST_MAX_BYTES));
 	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of dead letters");
 	if (!query_text(call->exchange, "class", list->class, sizeof list->class) ||
 		!is_class(list->class))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "class is not a class of errors");
-	if (!query_text(call->exchange, "cursor", list->cursor, sizeof list->cursor))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
-	return err_ok();
+	return query_page_cursor(&list->page);
 }
 
 static void write_next(struct list *list, const struct cursor *last)
 {
-	char cursor[CURSOR_TEXT_BYTES];
-
-	cursor_format(list->call.api->cursor_key, list->call.from.who.tenant, last, cursor);
-	buf_addf(&list->body, ",\"next_cursor\":\"%s\"", cursor);
-	buf_addf(&list->link, "</v1/dead-letters?limit=%d&cursor=%s", (int)list->limit, cursor);
-	if (list->state[0] != '\0')
-		buf_addf(&list->link, "&state=%s", list->state);
-	if (list->class[0] != '\0')
-		buf_addf(&list->link, "&class=%s", list->class);
-	buf_addf(&list->link, ">; rel=\"next\"");
+	query_page_next(&list->page, "/v1/dead-letters", last);
+	query_page_filter(&list->page, "state", list->state);
+	query_page_filter(&list->page, "class", list->class);
+	query_page_end(&list->page);
 }
 
 /* One row more than asked for says whether there is a next page. */
 static struct err write_list(struct list *list, const struct deadletters_store_list *rows)
 {
-	size_t count = rows->count > list->limit ? list->limit : rows->count;
+	size_t count = rows->count > list->page.limit ? list->page.limit : rows->count;
 
-	buf_add_str(&list->body, STR("{\"items\":["));
+	buf_add_str(&list->page.body, STR("{\"items\":["));
 	for (size_t i = 0; i < count; i++) {
-		buf_add_str(&list->body, i == 0 ? STR("") : STR(","));
-		TRY(deadletters_write(&rows->letters[i], &list->body));
+		buf_add_str(&list->page.body, i == 0 ? STR("") : STR(","));
+		TRY(deadletters_write(&rows->letters[i], &list->page.body));
 	}
-	buf_add_str(&list->body, STR("]"));
+	buf_add_str(&list->page.body, STR("]"));
 	if (rows->count > count)
 		write_next(list, &(struct cursor){ rows->created_us[count - 1],
 					 rows->letters[count - 1].id });
-	buf_add_str(&list->body, STR("}"));
-	return buf_check(&list->link);
+	buf_add_str(&list->page.body, STR("}"));
+	return buf_check(&list->page.link);
 }
 
 static const char *or_null(const char *text)
@@ -185,44 +172,22 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	struct deadletters_store_page page = { .tenant = call->from.who.tenant,
 		.state = or_null(list->state),
 		.class = or_null(list->class),
-		.after = cursor_start(),
-		.limit = (int64_t)list->limit + 1 };
+		.limit = (int64_t)list->page.limit + 1 };
 	struct deadletters_store_list rows;
 
-	if (list->cursor[0] != '\0')
-		TRY(cursor_parse(
-			call->api->cursor_key, page.tenant, str_of(list->cursor), &page.after));
+	TRY(query_page_after(&list->page, &page.after));
 	TRY(api_store_begin(pg, page.tenant));
 	TRY(deadletters_store_list(pg, arena, &page, &rows));
 	TRY(pg_commit(pg));
 	return write_list(list, &rows);
 }
 
-static void list_reply(struct call *call)
-{
-	struct list *list = (struct list *)call;
-	const struct web_field headers[] = {
-		{ list->link.len > 0 ? "Link" : NULL, buf_str(&list->link) },
-		{ NULL, { NULL, 0 } },
-	};
-
-	call_reply_json(call->exchange, 200, headers, &list->body);
-}
-
-static void list_free(struct call *call)
-{
-	struct list *list = (struct list *)call;
-
-	buf_done(&list->body);
-	buf_done(&list->link);
-}
-
 const struct call_route deadletters_list = { .scope = "operate",
 	.size = sizeof(struct list),
 	.parse = list_parse,
 	.run = list_run,
-	.reply = list_reply,
-	.free = list_free };
+	.reply = query_page_reply,
+	.free = query_page_free };
 
 /* --- POST /v1/dead-letters/{id}/redrive and /discard --- */
 

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#include "base/str.h"
+#include "api/api.h"
 #include "port/web.h"
+#include "port/web_reply.h"
 
 bool query_text(struct web_exchange *exchange, const char *name, char *ret_text, size_t size)
 {
@@ -30,7 +31,7 @@ bool query_word(struct web_exchange *exchange, const char *name, const char *con
 	return false;
 }
 
-struct err query_limit(struct web_exchange *exchange, uint64_t *ret_limit)
+static struct err read_limit(struct web_exchange *exchange, uint64_t *ret_limit)
 {
 	struct str text = web_query(exchange, "limit");
 	uint64_t limit = QUERY_LIMIT;
@@ -39,4 +40,66 @@ struct err query_limit(struct web_exchange *exchange, uint64_t *ret_limit)
 		return err_reject(ERR_CODE_BAD_PARAMETER, "limit is not between 1 and 200");
 	*ret_limit = limit;
 	return err_ok();
+}
+
+struct err query_page_begin(struct query_page *page, size_t body_max_bytes)
+{
+	page->body = BUF(body_max_bytes);
+	page->link = BUF(QUERY_LINK_MAX_BYTES);
+	return read_limit(page->call.exchange, &page->limit);
+}
+
+struct err query_page_cursor(struct query_page *page)
+{
+	if (!query_text(page->call.exchange, "cursor", page->cursor, sizeof page->cursor))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
+	return err_ok();
+}
+
+struct err query_page_after(const struct query_page *page, struct cursor *ret_after)
+{
+	*ret_after = cursor_start();
+	if (page->cursor[0] == '\0')
+		return err_ok();
+	return cursor_parse(page->call.api->cursor_key, page->call.from.who.tenant,
+		str_of(page->cursor), ret_after);
+}
+
+void query_page_next(struct query_page *page, const char *path, const struct cursor *last)
+{
+	char cursor[CURSOR_TEXT_BYTES];
+
+	cursor_format(page->call.api->cursor_key, page->call.from.who.tenant, last, cursor);
+	buf_addf(&page->body, ",\"next_cursor\":\"%s\"", cursor);
+	buf_addf(&page->link, "<%s?limit=%d&cursor=%s", path, (int)page->limit, cursor);
+}
+
+void query_page_filter(struct query_page *page, const char *name, const char *value)
+{
+	if (value[0] != '\0')
+		buf_addf(&page->link, "&%s=%s", name, value);
+}
+
+void query_page_end(struct query_page *page)
+{
+	buf_addf(&page->link, ">; rel=\"next\"");
+}
+
+void query_page_reply(struct call *call)
+{
+	struct query_page *page = (struct query_page *)call;
+	const struct web_field headers[] = {
+		{ page->link.len > 0 ? "Link" : NULL, buf_str(&page->link) },
+		{ NULL, { NULL, 0 } },
+	};
+
+	call_reply_json(call->exchange, 200, headers, &page->body);
+}
+
+void query_page_free(struct call *call)
+{
+	struct query_page *page = (struct query_page *)call;
+
+	buf_done(&page->body);
+	buf_done(&page->link);
 }
