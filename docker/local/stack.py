@@ -443,9 +443,9 @@ class Stack:
 
     def _programs(self, name):
         """The service's program and those it runs (esteira-ocr, esteira-ocr-jail)."""
-        found = sorted(glob.glob(os.path.join(self.bin_dir, f"esteira-{name}*")))
-        if os.path.join(self.bin_dir, f"esteira-{name}") not in found:
-            raise StepError(name, f"{self.bin_dir}/esteira-{name} does not exist", "./dev build")
+        found = sorted(glob.glob(os.path.join(self.bin_dir, f"{name}*")))
+        if os.path.join(self.bin_dir, name) not in found:
+            raise StepError(name, f"{self.bin_dir}/{name} does not exist", "./dev build")
         return found
 
     def _place(self, programs):
@@ -460,9 +460,10 @@ class Stack:
             os.rename(copy + ".new", copy)
         return self.path(f"bin/{os.path.basename(programs[0])}")
 
-    def start_service(self, name, instance=1, extra_env=None, wait=True):
+    def start_service(self, name, instance=1, extra_env=None, wait=True, program=None):
         """Start build/.../bin/esteira-NAME, or leave a running one that is the same; -> Service.
 
+        program: another one than esteira-NAME.
         Restarted when its program, its addresses or extra_env (None values unset) changed.
         """
         full, extra_env = f"{name}-{instance}", dict(extra_env or {})
@@ -472,7 +473,7 @@ class Stack:
             self._ports_of(full, keys, keep=full in self.state["procs"])
         env = {k: v for k, v in {**self.service_env(name, instance), **extra_env}.items()
                if v is not None}
-        programs = self._programs(name)
+        programs = self._programs(program or f"esteira-{name}")
         built = [(path, os.stat(path).st_ino, os.stat(path).st_mtime_ns) for path in programs]
         same = hashlib.sha256(json.dumps([env, built], sort_keys=True).encode()).hexdigest()
         if runs and self.state["procs"][full]["same"] != same:

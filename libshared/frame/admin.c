@@ -253,7 +253,8 @@ static void watch_all(struct admin *admin)
 
 bool admin_is_alive(const struct admin_signs *signs)
 {
-	bool stuck = signs->idle > 0 && signs->oldest_runnable_ms > STALE_MS && signs->all_up;
+	bool waits = signs->idle > 0 && signs->oldest_runnable_ms > STALE_MS;
+	bool stuck = signs->all_up && (waits || signs->overdue);
 
 	return !stuck && (!signs->reads || signs->tick_age_ms <= STALE_MS);
 }
@@ -267,7 +268,9 @@ static bool is_alive(const struct admin *admin)
 		.tick_age_ms = health_tick_age_ms(admin->conf.health),
 		.idle = view.idle,
 		.oldest_runnable_ms = view.oldest_runnable_ms,
-		.all_up = health_all_up(admin->conf.health) };
+		.all_up = health_all_up(admin->conf.health),
+		.overdue = view.longest_txn_ms > admin->conf.step_max_ms ||
+			   view.longest_work_ms > admin->conf.work_max_ms };
 
 	return admin_is_alive(&signs);
 }

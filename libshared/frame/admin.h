@@ -22,6 +22,8 @@ struct admin_conf {
 	const char *address; /* host:port */
 	struct health *health;
 	struct engine *engine; /* started */
+	int64_t step_max_ms,
+		work_max_ms; /* a handler of ROUTE_TXN, of ROUTE_WORK hangs after this */
 	/* Appends the service's own members to /readyz (",\"name\":..."); false = not ready. */
 	bool (*ready)(void *arg, struct buf *out);
 	void *arg;
@@ -34,6 +36,7 @@ struct admin_signs {
 	size_t idle;		    /* workers without a record */
 	int64_t oldest_runnable_ms; /* how long a record that could run has waited; 0 = none */
 	bool all_up;		    /* every server we stand on answers */
+	bool overdue;		    /* a handler has had its record for longer than it may */
 };
 
 /* Whether a restart could heal nothing. PURE. */

@@ -39,9 +39,13 @@ struct assign_decision assign_decide(const struct assign_input *input)
 		input->commit < input->progress ? ASSIGN_REWIND : ASSIGN_SKIP, input->commit);
 }
 
+#ifndef ASSIGN_VERSION
+#define ASSIGN_VERSION "1" /* whoever reads it takes any */
+#endif
+
 void assign_metadata(const char *cluster, int64_t epoch, char *ret_text, size_t max)
 {
-	snprintf(ret_text, max, "esteira/1;%s;e=%lld", cluster, (long long)epoch);
+	snprintf(ret_text, max, "esteira/" ASSIGN_VERSION ";%s;e=%lld", cluster, (long long)epoch);
 }
 
 const char *assign_case_name(enum assign_case what)

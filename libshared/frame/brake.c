@@ -84,6 +84,16 @@ static struct brake probed(struct brake brake, int64_t now_ms)
 	return brake;
 }
 
+/* The next record is the probe, at once. */
+static struct brake untold(struct brake brake, int64_t now_ms)
+{
+	if (brake.state != BRAKE_PROBING)
+		return brake;
+	brake.state = BRAKE_OPEN;
+	brake.until_ms = now_ms;
+	return brake;
+}
+
 struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_ms)
 {
 	switch (event) {
@@ -92,6 +102,8 @@ struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_
 		return failed(brake, event, now_ms);
 	case BRAKE_PROBE:
 		return probed(brake, now_ms);
+	case BRAKE_NOTHING:
+		return untold(brake, now_ms);
 	case BRAKE_GOOD:
 		break;
 	}
@@ -254,7 +266,7 @@ void brake_tell(struct brake_table *table, const char *route, struct tenant tena
 {
 	const struct brake_pair pair = { route, tenant };
 
-	if (event == BRAKE_GOOD && table->used == 0)
+	if (event != BRAKE_BAD && event != BRAKE_AWAY && table->used == 0)
 		return;
 	pthread_mutex_lock(&table->lock);
 	set(table, &pair, brake_next(get(table, &pair), event, now_ms), now_ms);

@@ -2,7 +2,8 @@
  * Brakes: a (route, tenant) whose records keep failing is stopped for a while instead of being
  * worked through into dead letters. Closed -> open after BRAKE_FAILURES in a row or at once when
  * its provider is away; after its pause one record goes through as a probe; a good one closes it, a
- * bad one opens it for twice as long (at most BRAKE_PAUSE_MAX_MS). The state machine is pure
+ * bad one opens it for twice as long (at most BRAKE_PAUSE_MAX_MS), after one that tells nothing the
+ * next is the probe. The state machine is pure
  * (brake_next); the table of brakes is bounded and forgets the longest unused closed one first. Any
  * thread.
  */
@@ -26,10 +27,11 @@ enum {
 enum brake_state { BRAKE_CLOSED, BRAKE_OPEN, BRAKE_PROBING };
 
 enum brake_event {
-	BRAKE_GOOD,  /* a record was handled */
-	BRAKE_BAD,   /* an answer that counts: retry parked, or dead */
-	BRAKE_AWAY,  /* the provider is away: opens at once */
-	BRAKE_PROBE, /* a record asks to go while open and the pause is over */
+	BRAKE_GOOD,    /* a record was handled */
+	BRAKE_BAD,     /* an answer that counts: retry parked, or dead */
+	BRAKE_AWAY,    /* the provider is away: opens at once */
+	BRAKE_PROBE,   /* a record asks to go while open and the pause is over */
+	BRAKE_NOTHING, /* its end tells nothing: a redrive that failed again, a duplicate */
 };
 
 struct brake {

@@ -84,7 +84,7 @@ static void on_record(void *arg, const struct kafka_record *record)
 		consumer_state_find(consumer, record->topic, record->partition);
 
 	/* held: fetched before the pause took hold; read again when it is let go */
-	if (owned == NULL || owned->held_by > 0)
+	if (owned == NULL || owned->held_by > 0 || !consumer_log_goes_on(owned, record->offset))
 		return;
 	owned->sought = false;
 	struct record *made = consumer_record(consumer, record);
@@ -95,35 +95,6 @@ static void on_record(void *arg, const struct kafka_record *record)
 	made->partition = owned->partition;
 	made->past.suspect = record->offset < owned->suspect_to;
 	schedule_add(consumer->conf.schedule, made);
-}
-
-static void on_out_of_range(void *arg, const char *topic, int32_t partition)
-{
-	struct consumer *consumer = arg;
-	struct consumer_owned *owned = consumer_state_find(consumer, topic, partition);
-	struct kafka_place place = {
-		.topic = topic, .partition = partition, .offset = KAFKA_EARLIEST
-	};
-
-	if (owned == NULL)
-		return;
-	int64_t low = 0, high = 0;
-	if (!kafka_consumer_watermarks(consumer->kafka, topic, partition, &low, &high) || low < 0)
-		low = 0; /* not known yet: whatever is there is read, the inbox drops what was seen
-			  */
-	LOG(LOG_ERROR, "consumer.data_loss", LOG_TEXT("topic", topic),
-		LOG_INT("partition", partition), LOG_INT("wanted", owned->partition->next),
-		LOG_INT("log_begins", low));
-	consumer->counts.cuts++;
-	const struct fence cut = { .topic = topic, .partition = partition, .next_offset = low };
-	struct err e = fence_cut(consumer->conf.pg, consumer->conf.group, &cut);
-	schedule_pass(consumer->conf.schedule, owned->partition, low - 1);
-	owned->committed = KAFKA_NO_OFFSET;
-	owned->sought = true;
-	if (e.kind == ERR_OK)
-		e = kafka_consumer_seek(consumer->kafka, &place);
-	if (e.kind != ERR_OK)
-		LOG(LOG_WARN, "consumer.seek_failed", LOG_ERR(e));
 }
 
 /* --- flow --- */
@@ -208,7 +179,7 @@ static void measure_lag(struct consumer *consumer)
 /* --- life --- */
 
 static const struct kafka_consumer_events events = { consumer_assign_given, consumer_assign_taken,
-	on_record, on_out_of_range };
+	on_record };
 
 struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret_consumer)
 {
@@ -248,6 +219,7 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 static void turn(struct consumer *consumer)
 {
 	consumer_replay_turn(consumer);
+	consumer_log_turn(consumer);
 	hold_back(consumer);
 	consumer_side_turn(consumer);
 	if (clock_mono_ms() >= consumer->times.feed_ms) {

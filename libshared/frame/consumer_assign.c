@@ -62,7 +62,9 @@ static void take(
 		.start = start->offset,
 		.otherwise = start->otherwise,
 		.suspect_to = start->suspect_to,
-		.unclean = start->suspect_to > 0 };
+		.unclean = start->suspect_to > 0,
+		.back_to = KAFKA_NO_OFFSET,
+		.gap_from = KAFKA_NO_OFFSET };
 	feed_add(consumer->feed, parked, start->suspect_to > 0);
 	feed_hold(consumer->feed, place->topic, place->partition, start->held_by > 0);
 }

@@ -1,7 +1,8 @@
 /*
  * What the files of the consumer share: its state, touched by the poll thread alone but for the
  * counts. consumer.c is the loop, consumer_assign takes and gives back partitions, consumer_commit
- * tells Postgres and Kafka how far we are, consumer_replay knows what is read again.
+ * tells Postgres and Kafka how far we are, consumer_log notices a log that was cut or made anew,
+ * consumer_replay knows what is read again.
  */
 #ifndef ESTEIRA_FRAME_CONSUMER_STATE_H
 #define ESTEIRA_FRAME_CONSUMER_STATE_H
@@ -29,6 +30,9 @@ struct consumer_owned {
 	int64_t start;	    /* held: where to go on when the move is confirmed */
 	int64_t otherwise;  /* held: when it is refused */
 	int64_t suspect_to; /* offsets below may end the process; 0 = none */
+	int64_t back_to;    /* it began anew here, below what was to come; KAFKA_NO_OFFSET = no */
+	int64_t gap_from;   /* it went on far behind this; KAFKA_NO_OFFSET = no */
+	int64_t odd_ms;	    /* since when its end is not where we are, and nothing comes; 0 = no */
 };
 
 /* A partition that waits for a decision. */
@@ -71,7 +75,7 @@ struct consumer_replays {
 
 /* When things were done last, or are to be done next (monotonic). */
 struct consumer_times {
-	int64_t commit_ms, turn_ms, replays_ms, feed_ms;
+	int64_t commit_ms, turn_ms, replays_ms, feed_ms, log_ms;
 };
 
 struct consumer {
@@ -119,6 +123,11 @@ void consumer_side_sync(struct consumer *consumer);
 void consumer_side_turn(struct consumer *consumer);
 /* Everything is taken. */
 void consumer_side_clear(struct consumer *consumer);
+
+/* consumer_log: is this what was to come? False: the log began anew, the record is read again. */
+bool consumer_log_goes_on(struct consumer_owned *owned, int64_t offset);
+/* Once a second: what is odd is asked of the broker, and mended. */
+void consumer_log_turn(struct consumer *consumer);
 
 /* A copy of the record for the schedule with its route; NULL: pass it over, nobody here takes its
  * type (or, fatal, no memory). */

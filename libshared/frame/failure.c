@@ -105,6 +105,12 @@ static void tell_brake(const struct worker *worker, const struct task *task, enu
 			clock_mono_ms());
 }
 
+/* A dead letter that fails once more says nothing new about its tenant. */
+static void tell_bad(const struct worker *worker, const struct task *task)
+{
+	tell_brake(worker, task, task->entry.again ? BRAKE_NOTHING : BRAKE_BAD);
+}
+
 static bool bury(struct worker *worker, struct task *task, struct err why)
 {
 	worker_log(worker, task, "record.dead", why);
@@ -115,7 +121,7 @@ static bool bury(struct worker *worker, struct task *task, struct err why)
 		task->record->past.attempts--;
 		return end_failed(worker, task, "record.burial_failed", e);
 	}
-	tell_brake(worker, task, BRAKE_BAD);
+	tell_bad(worker, task);
 	worker_count(worker, task, "dead", -1);
 	worker->conf->hooks.dead(worker->conf->hooks.arg, err_class_name(err_code_class(why.code)));
 	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
@@ -169,7 +175,7 @@ static bool retry_later(struct worker *worker, struct task *task, const struct v
 
 	worker_log(worker, task, "record.retry", verdict->why);
 	task->record->past.attempts++;
-	tell_brake(worker, task, BRAKE_BAD);
+	tell_bad(worker, task);
 	return park(worker, task, &entry);
 }
 
@@ -199,6 +205,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 		return brake_now(worker, task, e);
 	case VERDICT_FORGET:
 		worker_count(worker, task, "fenced", -1);
+		tell_brake(worker, task, BRAKE_NOTHING);
 		return put_back(worker, task, verdict.delay_ms);
 	case VERDICT_BURY:
 		return bury(worker, task, verdict.why);

@@ -22,6 +22,8 @@ static const struct pg_statement end = { "journal_end",
 static const struct pg_statement forget = { "journal_forget",
 	"DELETE FROM attempt WHERE grp = $1 AND topic = $2 AND part = $3::int AND off < $4 "
 	"AND updated_at < now() - interval '1 day'" };
+static const struct pg_statement clear = { "journal_clear",
+	"DELETE FROM attempt WHERE grp = $1 AND topic = $2 AND part = $3::int" };
 static const struct pg_statement last = { "journal_last",
 	"SELECT coalesce(max(off) + 1, 0) FROM attempt "
 	"WHERE grp = $1 AND topic = $2 AND part = $3::int" };
@@ -94,6 +96,14 @@ struct err journal_forget(struct pg *pg, const struct journal_place *place, int6
 		pg_int(place->partition), pg_int(below) };
 
 	return pg_push(pg, &forget, args, 4);
+}
+
+struct err journal_clear(struct pg *pg, const struct journal_place *place)
+{
+	const struct pg_arg args[] = { pg_text(place->group), pg_text(place->topic),
+		pg_int(place->partition) };
+
+	return pg_push(pg, &clear, args, 3);
 }
 
 struct err journal_last(

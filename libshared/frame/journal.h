@@ -48,6 +48,9 @@ struct err journal_end(struct pg *pg, struct arena *arena, const struct journal_
 struct err journal_forget(struct pg *pg, const struct journal_place *place, int64_t below)
 	ERR_MUST_USE;
 
+/* Queues the removal of all: the log is another one now. */
+struct err journal_clear(struct pg *pg, const struct journal_place *place) ERR_MUST_USE;
+
 /* Does the partition have entries? Then its records are suspects again. */
 struct err journal_last(struct pg *pg, struct arena *arena, const struct journal_place *place,
 	int64_t *ret_after) ERR_MUST_USE; /* offset after the last entry; 0 = none */

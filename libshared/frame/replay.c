@@ -15,7 +15,13 @@
 static const struct pg_statement load = { "replay_load",
 	"SELECT " COLUMNS " FROM replay r "
 	"JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON r.topic = u.t AND r.part = u.n "
-	"WHERE r.grp = $1 AND r.state <> 'refused' ORDER BY r.id" };
+	"WHERE r.grp = $1 AND r.state <> 'refused' AND NOT r.log_gone ORDER BY r.id" };
+static const struct pg_statement forget = { "replay_forget",
+	"UPDATE replay SET log_gone = true, updated_at = now(), "
+	"closed_at = coalesce(closed_at, now()), "
+	"reason = CASE WHEN closed_at IS NULL THEN 'the log is another one now' ELSE reason END, "
+	"state = CASE WHEN closed_at IS NULL THEN 'aborted' ELSE state END "
+	"WHERE grp = $1 AND topic = $2 AND part = $3 AND NOT log_gone" };
 
 /* One process of the group at a time decides about a partition's move. */
 static const struct pg_statement lock_progress = { "replay_lock_progress",
@@ -392,6 +398,16 @@ struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
 	else
 		pg_rollback(pg);
 	return e;
+}
+
+struct err replay_forget(struct pg *pg, const struct journal_place *place)
+{
+	const struct pg_arg args[] = { pg_text(place->group), pg_text(place->topic),
+		pg_int(place->partition) };
+
+	TRY(pg_push(pg, &forget, args, 3));
+	TRY(journal_clear(pg, place));
+	return pg_sync(pg);
 }
 
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next)

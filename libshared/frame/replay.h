@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "frame/journal.h"
 #include "frame/outbox.h"
 #include "frame/places.h"
 #include "model/tenant.h"
@@ -92,6 +93,11 @@ struct err replay_count(struct pg *pg, int64_t id, const struct replay_counts *c
  * as failed). *ret_done: it was this call. */
 struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
 	const struct outbox_conf *outbox, bool *ret_done) ERR_MUST_USE;
+
+/* The place's log is another one than it was, of another cluster or made anew: its replays count
+ * for no epoch any more, those that are not over end aborted, and its attempts are forgotten. A
+ * transaction of its own. */
+struct err replay_forget(struct pg *pg, const struct journal_place *place) ERR_MUST_USE;
 
 /* Where a side replay goes on after a crash; never back. A transaction of its own. */
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next) ERR_MUST_USE;

@@ -392,6 +392,23 @@ static int64_t oldest_added_ms(const struct schedule *schedule)
 	return added_ms;
 }
 
+/* Of the first unfinished record of each source: one that never ends gets there. */
+static void find_longest(const struct schedule *schedule, struct schedule_view *view)
+{
+	int64_t now_us = clock_mono_us();
+
+	for (size_t i = 0; i < schedule->source_count; i++) {
+		const struct record *first = schedule->sources[i]->partition.first;
+		if (first == NULL || first->link.batch == NULL)
+			continue;
+		bool works = first->route != NULL && first->route->kind == ROUTE_WORK;
+		int64_t *longest = works ? &view->longest_work_ms : &view->longest_txn_ms;
+		int64_t in_hand_ms = (now_us - first->link.batch->from_us) / 1000;
+		if (in_hand_ms > *longest)
+			*longest = in_hand_ms;
+	}
+}
+
 void schedule_look(struct schedule *schedule, struct schedule_view *ret_view)
 {
 	pthread_mutex_lock(&schedule->lock);
@@ -407,5 +424,6 @@ void schedule_look(struct schedule *schedule, struct schedule_view *ret_view)
 		.oldest_runnable_ms = since_ms == 0 ? 0 : now_ms - since_ms,
 		.oldest_unhandled_ms = added_ms == 0 ? 0 : now_ms - added_ms,
 	};
+	find_longest(schedule, ret_view);
 	pthread_mutex_unlock(&schedule->lock);
 }

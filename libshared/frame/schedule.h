@@ -159,6 +159,8 @@ struct schedule_view {
 	size_t tenants;		     /* with records in memory */
 	int64_t oldest_runnable_ms;  /* how long the oldest runnable lane has waited; 0 = none */
 	int64_t oldest_unhandled_ms; /* age of the oldest record in memory; 0 = none */
+	/* how long a worker has had a record that holds its partition back, by kind of its route */
+	int64_t longest_txn_ms, longest_work_ms;
 };
 void schedule_look(struct schedule *schedule, struct schedule_view *ret_view);
 

@@ -219,6 +219,8 @@ static struct err open_admin(struct service_context *context)
 		.address = context->conf.admin_listen,
 		.health = context->health,
 		.engine = context->engine,
+		.step_max_ms = context->conf.step_max_ms,
+		.work_max_ms = context->conf.work_max_ms,
 		.ready = own_ready,
 		.arg = context,
 	};

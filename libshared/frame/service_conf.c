@@ -31,6 +31,11 @@ const struct conf_item service_conf_items[] = {
 		"Name of this process in logs and claims; default host name and pid." },
 	{ "ESTEIRA_DRAIN_MS", CONF_INT, AT(drain_ms), "55000", 0, 600000, NULL,
 		"How long SIGTERM waits for work in hand, milliseconds." },
+	{ "ESTEIRA_STEP_MAX_MS", CONF_INT, AT(step_max_ms), "60000", 1000, 3600000, NULL,
+		"A handler that has had a record in a transaction for longer hangs: /livez is "
+		"503." },
+	{ "ESTEIRA_WORK_MAX_MS", CONF_INT, AT(work_max_ms), "3600000", 1000, 86400000, NULL,
+		"The same for work outside of transactions, as a document's recognition is." },
 	{ "ESTEIRA_REPLAY_MAX_RECORDS", CONF_INT, AT(replay_max), "100000", 0, INT32_MAX, NULL,
 		"A rewind of more records in a partition waits for estctl replay confirm." },
 	{ "ESTEIRA_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "debug|info|warn|error",

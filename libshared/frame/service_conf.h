@@ -14,7 +14,7 @@ struct service_conf {
 	const char *pg_url, *pg_frame_url;
 	const char *admin_listen;
 	const char *instance;
-	int64_t drain_ms, replay_max;
+	int64_t drain_ms, step_max_ms, work_max_ms, replay_max;
 	const char *log_level;
 };
 

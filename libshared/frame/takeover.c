@@ -89,6 +89,9 @@ static struct err take_one(const struct takeover *takeover, const struct kafka_p
 		.doubt_ms = fence->doubt_ms,
 		.offset = decision.start,
 		.what = decision.what };
+	const struct journal_place where = { takeover->group, place->topic, place->partition };
+	if (decision.what == ASSIGN_NEW_CLUSTER)
+		TRY(replay_forget(takeover->pg, &where));
 	if (decision.what == ASSIGN_REWIND || decision.what == ASSIGN_SKIP)
 		TRY(open_move(takeover, place, fence, start));
 	TRY(find_suspects(takeover, place, fence, start));

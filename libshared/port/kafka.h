@@ -53,10 +53,9 @@ struct kafka_consumer_events {
 	void (*assigned)(void *arg, struct kafka_place *places, size_t count);
 	/* All partitions are about to be taken; lost: they are gone already, commits would fail. */
 	void (*revoked)(void *arg, const struct kafka_place *places, size_t count, bool lost);
+	/* A position the log does not have (expired, truncated, made anew) becomes its beginning
+	 * without a word: what comes then is not what was to come. */
 	void (*record)(void *arg, const struct kafka_record *record);
-	/* The broker has no data at the position (expired or truncated); places of this partition
-	 * are re-assigned by the owner with kafka_consumer_seek. */
-	void (*out_of_range)(void *arg, const char *topic, int32_t partition);
 };
 
 /* Joins the group and subscribes. Everything is copied but events, which must outlive the consumer.
@@ -99,6 +98,11 @@ int64_t kafka_consumer_position(
 /* The low and high watermarks the library knows from its last fetch; false when unknown. */
 bool kafka_consumer_watermarks(struct kafka_consumer *consumer, const char *topic,
 	int32_t partition, int64_t *ret_low, int64_t *ret_high);
+
+/* The same, asked of the broker. ERR_RETRY kafka-away. */
+struct err kafka_consumer_ask_watermarks(struct kafka_consumer *consumer,
+	const struct kafka_place *place, int timeout_ms, int64_t *ret_low, int64_t *ret_high)
+	ERR_MUST_USE;
 
 /* The cluster's id; ERR_RETRY kafka-away. ret_id takes 64 bytes. */
 struct err kafka_consumer_cluster(struct kafka_consumer *consumer, int timeout_ms, char *ret_id)

@@ -163,12 +163,6 @@ static void deliver(struct kafka_consumer *consumer, const rd_kafka_message_t *m
 	consumer->events->record(consumer->arg, &record);
 }
 
-static bool is_out_of_range(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-	       code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
-}
-
 struct err kafka_consumer_poll(struct kafka_consumer *consumer, int timeout_ms)
 {
 	rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->handle, timeout_ms);
@@ -181,9 +175,6 @@ struct err kafka_consumer_poll(struct kafka_consumer *consumer, int timeout_ms)
 					 ERR_CODE_KAFKA_AWAY, "the Kafka consumer failed for good");
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		deliver(consumer, message);
-	else if (is_out_of_range(message->err) && message->rkt != NULL)
-		consumer->events->out_of_range(consumer->arg,
-			intern(consumer, rd_kafka_topic_name(message->rkt)), message->partition);
 	else if (message->err == RD_KAFKA_RESP_ERR__FATAL)
 		e = err_fatal(ERR_CODE_KAFKA_AWAY, "the Kafka consumer failed for good");
 	/* everything else (brokers down, unknown topic yet) the library retries by itself */
@@ -266,6 +257,15 @@ bool kafka_consumer_watermarks(struct kafka_consumer *consumer, const char *topi
 	return rd_kafka_get_watermark_offsets(consumer->handle, topic, partition, ret_low,
 		       ret_high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
 	       *ret_high >= 0;
+}
+
+struct err kafka_consumer_ask_watermarks(struct kafka_consumer *consumer,
+	const struct kafka_place *place, int timeout_ms, int64_t *ret_low, int64_t *ret_high)
+{
+	if (rd_kafka_query_watermark_offsets(consumer->handle, place->topic, place->partition,
+		    ret_low, ret_high, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_retry(ERR_CODE_KAFKA_AWAY, "the broker does not say where a log ends");
+	return err_ok();
 }
 
 struct err kafka_consumer_cluster(struct kafka_consumer *consumer, int timeout_ms, char *ret_id)

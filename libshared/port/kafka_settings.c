@@ -32,7 +32,7 @@ static const struct {
 	{ FOR_CONSUMER, "check.crcs", "true" },
 	{ FOR_CONSUMER, "enable.auto.commit", "false" }, /* frame/consumer commits */
 	{ FOR_CONSUMER, "enable.auto.offset.store", "false" },
-	{ FOR_CONSUMER, "auto.offset.reset", "error" }, /* a gap is an incident, not a jump */
+	{ FOR_CONSUMER, "auto.offset.reset", "error" }, /* a reader asks for what there is */
 	/* eager: cooperative loses assignments before 2.10.1 */
 	{ FOR_CONSUMER, "partition.assignment.strategy", "roundrobin" },
 	{ FOR_PRODUCER, "enable.idempotence", "true" },
@@ -81,6 +81,9 @@ struct rd_kafka_conf_s *kafka_settings_make(
 			good = good && set(made, settings[i].name, settings[i].value);
 	if (consumer)
 		good = good && set(made, "group.id", group) &&
+		       /* of a group: "error" ends the fetching of the partition for good, no seek
+			* revives it */
+		       (group == NULL || set(made, "auto.offset.reset", "earliest")) &&
 		       set_ms(made, "session.timeout.ms", conf->session_ms) &&
 		       set_ms(made, "max.poll.interval.ms", conf->max_poll_ms);
 	rd_kafka_conf_set_log_cb(made, drop_log);

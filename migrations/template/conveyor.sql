@@ -54,6 +54,8 @@ ALTER TABLE replay ADD COLUMN kind text NOT NULL DEFAULT 'rewind'
 ALTER TABLE replay ADD CONSTRAINT replay_state_check
 	CHECK (state IN ('held', 'open', 'paused', 'done', 'aborted', 'refused'));
 ALTER TABLE replay ADD COLUMN cluster_id text;
+-- the log it was of is gone, its offsets are those of other records now: it counts for no epoch
+ALTER TABLE replay ADD COLUMN log_gone boolean NOT NULL DEFAULT false;
 ALTER TABLE replay ADD COLUMN next_offset bigint;
 ALTER TABLE replay ADD COLUMN rate int CHECK (rate > 0);
 ALTER TABLE replay ADD COLUMN plan_id uuid;

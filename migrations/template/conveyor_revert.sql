@@ -23,7 +23,7 @@ ALTER TABLE fence DROP COLUMN timeline, DROP COLUMN doubt_at;
 
 DROP INDEX replay_waiting_idx;
 ALTER TABLE replay DROP CONSTRAINT replay_range_check, DROP CONSTRAINT replay_state_check,
-	DROP COLUMN kind, DROP COLUMN cluster_id, DROP COLUMN next_offset, DROP COLUMN rate,
+	DROP COLUMN kind, DROP COLUMN cluster_id, DROP COLUMN log_gone, DROP COLUMN next_offset, DROP COLUMN rate,
 	DROP COLUMN plan_id, DROP COLUMN n_done, DROP COLUMN n_same, DROP COLUMN n_different,
 	DROP COLUMN n_gone, DROP COLUMN n_failed, DROP COLUMN n_held, DROP COLUMN updated_at;
 ALTER TABLE replay ADD COLUMN mode text NOT NULL CHECK (mode IN ('rebuild', 'verify', 'source_gone'));

@@ -12,7 +12,7 @@ import statistics
 import confluent_kafka
 
 from model import DEAD, DONE, OUTPUT
-from world import PATIENCE, SERVICE, TOPIC, Broken
+from world import DLQ, PATIENCE, SERVICE, TOPIC, Broken
 
 GROUP_MAX_KB, DESCRIPTORS_MAX = 400 << 10, 256
 GROWTH, GROWTH_KB, GROWTH_DESCRIPTORS = 1.5, 64 << 10, 40
@@ -22,7 +22,7 @@ TABLES = {
     "inbox": "SELECT event_id::text, epoch, count(*) FROM inbox GROUP BY 1, 2",
     "dead": "SELECT event_id::text, epoch, part, off, state, error_class, error_code FROM dead_letter",
     "parked": "SELECT event_id::text, epoch, reason FROM parked",
-    "replay": "SELECT id, part, from_offset, to_offset, kind, state FROM replay",
+    "replay": "SELECT id, part, from_offset, to_offset, kind, state, log_gone FROM replay",
     "entry": "SELECT tenant_id::text, key, n, event_id::text FROM entry ORDER BY seq",
     "disorder": "SELECT event_id::text, key, n, after_n FROM disorder",
     "charge": "SELECT tenant_id::text, charge, state, provider_ref, event_id::text FROM charge",
@@ -58,47 +58,53 @@ def descriptors(pid):
 
 
 class Log:
-    """Every output that was ever in the topic, read on from where the last check stopped."""
+    """Every output and dead letter that was ever in its topic, read on from the last check's end."""
 
     def __init__(self, world):
-        self.world, self.outputs, self.next = world, {}, {}
+        self.world, self.outputs, self.letters, self.next = world, {}, set(), {}
         self.reader = confluent_kafka.Consumer({
             "bootstrap.servers": world.cluster.kafka_bootstrap, "group.id": "chaos-reader",
             "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0})
-        self.waits = []
 
     def read(self):
         """To its end."""
-        ends = self.world.ends()
-        places = [confluent_kafka.TopicPartition(TOPIC, p, self.next.get(p, 0))
-                  for p, end in ends.items() if self.next.get(p, 0) < end]
-        if not places:
+        left = {}
+        for topic in (TOPIC, DLQ):
+            for part, end in self.world.ends(topic).items():
+                if self.next.get((topic, part), 0) < end:
+                    left[topic, part] = self.next.get((topic, part), 0)
+        if not left:
             return
-        self.reader.assign(places)
-        left = {p.partition for p in places}
+        self.reader.assign([confluent_kafka.TopicPartition(*place, at) for place, at in left.items()])
         while left:
             message = self.reader.poll(60)
             if message is None:
-                raise Broken(f"the log does not end: partitions {sorted(left)}")
+                raise Broken(f"the log does not end: {sorted(left)}")
+            place = (message.topic(), message.partition())
             if message.error() is None:
                 self._take(message)
-                self.next[message.partition()] = message.offset() + 1
+                self.next[place] = message.offset() + 1
             elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
-                left.discard(message.partition())
+                left.pop(place, None)
         self.reader.unassign()
 
     def _take(self, message):
         headers = {name: value.decode("utf-8", "replace") for name, value in
                    message.headers() or []}
+        if message.topic() == DLQ:
+            self.letters.add((int(headers["__connect.errors.partition"]),
+                              int(headers["__connect.errors.offset"])))
+            return
         if headers.get("ce_type") not in OUTPUT.values():
             return
         made = (headers["ce_type"], message.key().decode(), headers.get("ce_tenantid"),
                 message.value(), headers.get("ce_supersedes"))
         self.outputs.setdefault(headers["ce_id"], []).append((made, message.timestamp()[1]))
 
-    def forget_places(self):
-        """The topic was made anew."""
-        self.next = {}
+    def begin_again(self):
+        """Read what there is; the topic is to be made anew."""
+        self.read()
+        self.next = {place: at for place, at in self.next.items() if place[0] == DLQ}
 
 
 class Checker:
@@ -106,14 +112,15 @@ class Checker:
 
     def __init__(self, world):
         self.world, self.log, self.first = world, Log(world), {}
+        world.log = self.log
         self.rows, self.inputs, self.ends = {}, {}, {}
         self.waits_ms = []
 
     def check(self):
         """Raise Broken with the first invariant that does not hold; world is at rest."""
         self._look()
-        for step in (self.commits, self.outcomes, self.replays, self.entries, self.order, self.totals,
-                     self.charges, self.outputs, self.waits, self.growth):
+        for step in (self.commits, self.outcomes, self.letters, self.replays, self.entries, self.order,
+                     self.totals, self.charges, self.outputs, self.waits, self.growth):
             step()
 
     def _look(self):
@@ -166,6 +173,15 @@ class Checker:
                 if made.kind == "bad" and not places[made.part, made.offset]),
                "a record that is no event has no dead letter")
 
+    def letters(self):
+        """Each has its record on the dead-letter topic, and no record is there without one."""
+        places = {(part, off) for _, _, part, off, *_ in self.rows["dead"]}
+        insist((f"{part}/{off}" for part, off in places - self.log.letters),
+               "a dead letter that is not on its topic")
+        if not self.world.lossy:
+            insist((f"{part}/{off}" for part, off in self.log.letters - places),
+                   "a record on the dead-letter topic without a dead letter")
+
     def _judge_ends(self, letters):
         skipped = self.skipped()
         insist((f"{made}" for event, made in self.inputs.items()
@@ -182,17 +198,17 @@ class Checker:
         """Events in a range that an operator jumped over and confirmed."""
         ranges = [row for row in self.rows["replay"] if row[4] == "skip" and row[5] == "done"]
         return {made.event_id for made in self.inputs.values()
-                if any(part == made.part and first <= made.offset < last
-                       for _, part, first, last, _, _ in ranges)}
+                if any(part == made.part and first <= made.offset < last and gone == made.old
+                       for _, part, first, last, _, _, gone in ranges)}
 
     def replays(self):
         """What a rewind contains was handled in its epoch."""
         ranges = sorted(row for row in self.rows["replay"] if row[4] == "rewind"
-                        and row[5] == "done")
+                        and row[5] == "done" and not row[6])
         missing = []
         for made in self.inputs.values():
-            epochs = [i for i, part, first, last, _, _ in ranges
-                      if part == made.part and first <= made.offset < last]
+            epochs = [i for i, part, first, last, *_ in ranges
+                      if not made.old and part == made.part and first <= made.offset < last]
             ends = self.ends[made.event_id]
             if epochs and not ends["parked"] and epochs[-1] not in ends["done"] | ends["dead"] \
                     and not ends["dead"]:

@@ -6,7 +6,7 @@ import subprocess
 import paths
 from harm_records import mendable, redrive, redriven
 from table import fault
-from world import MEMBERS, Broken
+from world import MEMBERS, NEXT, Broken
 
 
 # --- kill -9 at fail points ---
@@ -31,7 +31,7 @@ def _simple_point(point, most, by_itself):
         if by_itself:
             alone(world, ESTEIRA_FAILPOINT=f"{point}:{number}")
         else:
-            world.stop(1)
+            world.stop([1])
             world.start(1, ESTEIRA_FAILPOINT=f"{point}:{number}", wait=False)
         killed_at(world, point)
         world.nap(1)
@@ -47,7 +47,7 @@ for _point, _most, _by_itself in (("before_pg_commit", 40, False), ("after_pg_co
 @fault("kill-in_revoke", smoke=True)
 def kill_in_revoke(world, rng):
     """While partitions are given back."""
-    world.stop(1)
+    world.stop([1])
     world.start(1, ESTEIRA_FAILPOINT="in_revoke:1")
     world.wait("partitions of member 1", lambda: world.owns(1))
     world.note("member 1 dies at reach 1 of in_revoke")
@@ -116,7 +116,7 @@ def churn(world, rng):
     for _ in range(10):
         wanted = rng.randrange(1, 7)
         world.note(f"{wanted} members")
-        world.stop(*[n for n in list(world.wanted) if n > wanted])
+        world.stop([n for n in world.wanted if n > wanted])
         missing = [n for n in range(1, wanted + 1) if n not in world.wanted]
         if missing:
             world.start(*missing, wait=False)
@@ -138,6 +138,22 @@ def clock(world, rng):
     """Member 1 lives an hour before or after everybody else."""
     shift = rng.choice([-3600, 3600])
     world.note(f"member 1's clock is {shift} s off")
-    world.stop(1)
+    world.stop([1])
     world.start(1, LD_PRELOAD=clock_library(world.cluster), ESTEIRA_CHAOS_CLOCK_S=str(shift))
     world.nap(12)
+
+
+@fault("versions")
+def versions(world, rng):
+    """This release and the next one own the partitions by turns."""
+    before = world.replays()
+    for number in (1, 2, 1, 2):
+        later = world.wanted[number].get("program") is None
+        world.note(f"member {number} is of {'the next' if later else 'this'} version")
+        world.stop([number])
+        world.start(number, **({"program": NEXT} if later else {}))
+        world.nap(rng.uniform(1, 4))
+        if rng.random() < 0.5:
+            world.kill(number)
+    if world.replays() != before:
+        raise Broken("a change of versions was taken for a rewind")

@@ -68,6 +68,24 @@ def poison(world, rng):
         "SELECT count(*) FROM entry WHERE event_id = %s", behind.event_id))
 
 
+@fault("loop")
+def loop(world, rng):
+    """A handler never ends: /livez says so, and whoever asks it restarts the process."""
+    world.stop()
+    world.start(1, **{name: "3000" for name in ("ESTEIRA_STEP_MAX_MS", "ESTEIRA_WORK_MAX_MS")})
+    tenant, kind = rng.choice(world.load.tenants), rng.choice(("entry", "charge"))
+    made = getattr(world.load, kind)(tenant, behave="loop")
+    made.end = DEAD
+    world.note(f"a {kind} that never ends")
+
+    def dead():
+        if world.pid(1) is not None and "stuck" in world.health(1, "/livez"):
+            world.note("livez: stuck; kill -9 of member 1")
+            world.kill(1)
+        return dead_of(world, made)
+    world.wait("a dead letter of class crash", dead, 180, 0.5)
+
+
 @fault("duplicates")
 def duplicates(world, rng):
     """A producer sends everything twice."""

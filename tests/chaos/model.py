@@ -43,6 +43,7 @@ class Input:  # pylint: disable=too-many-instance-attributes
     offset: int = -1
     taken_ms: int = 0  # the log's time
     account: str = ""
+    old: bool = False  # its log is gone, and another one is in its place
 
     @property
     def output_id(self):
@@ -81,7 +82,7 @@ class Model:
         """The topic was made anew: what was taken has no place any more."""
         with self.lock:
             for made in self.by_place.values():
-                made.part = made.offset = -1
+                made.old = True
             self.old += self.by_place.values()
             self.by_place = {}
 

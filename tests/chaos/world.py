@@ -26,7 +26,7 @@ sys.path.insert(0, paths.REFERENCE)
 import reference  # noqa: E402
 from cluster import NODES, Cluster  # noqa: E402
 from provider import Provider  # noqa: E402
-from reference import GROUP, TOPIC  # noqa: E402
+from reference import DLQ, GROUP, NEXT, TOPIC  # noqa: E402, F401
 
 MEMBERS = 2
 SERVICE = "reference"
@@ -51,6 +51,7 @@ class World:
         self.cluster, self.proxy, self.provider, self.say = cluster, proxy, provider, say
         self.load = Load(cluster, seed, rate)
         self.wanted, self.deaths, self.calm = {}, 0, []
+        self.lossy = False  # Postgres has lost what it had committed
         self.began = time.monotonic()
         self.admin = confluent_kafka.admin.AdminClient(
             {"bootstrap.servers": cluster.kafka_bootstrap, "log_level": 0})
@@ -115,16 +116,17 @@ class World:
         reference.start(self.cluster, number, wait, **env)
 
     def start(self, *numbers, wait=True, **env):
-        """These members run, with this environment beside the usual one."""
+        """These members run, with this environment beside the usual one (program=: another one)."""
         for number in numbers:
             self.wanted[number] = dict(env)
             self._start(number, wait=False)
         for number in numbers if wait else ():
             self.cluster.wait_ready(f"{SERVICE}-{number}", 60 * PATIENCE)
 
-    def stop(self, *numbers):
-        """In order, so that they leave the group at once."""
-        running = [n for n in numbers or list(self.wanted) if self.wanted.pop(n, None) is not None]
+    def stop(self, numbers=None):
+        """All or these, in order, so that they leave the group at once."""
+        asked = list(self.wanted) if numbers is None else numbers
+        running = [n for n in asked if self.wanted.pop(n, None) is not None]
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda n: self.cluster.stop_one(f"{SERVICE}-{n}"), running))
 
@@ -144,7 +146,7 @@ class World:
         self.proxy.heal()
         self.provider.tell("ok")
         self.provider.tell_lookups(None)
-        self.stop(*[n for n, env in self.wanted.items() if n > MEMBERS or env])
+        self.stop([n for n, env in self.wanted.items() if n > MEMBERS or env])
         missing = [n for n in range(1, MEMBERS + 1) if n not in self.wanted]
         if missing:
             self.start(*missing, wait=False)
@@ -181,9 +183,9 @@ class World:
             {"bootstrap.servers": self.cluster.kafka_bootstrap, "group.id": GROUP, "log_level": 0,
              "enable.auto.commit": False})
 
-    def partitions(self):
+    def partitions(self, topic=TOPIC):
         """Of the topic; what the asker knows of their leaders is today's after this."""
-        return range(len(self.asker.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions))
+        return range(len(self.asker.list_topics(topic, timeout=10).topics[topic].partitions))
 
     def committed(self):
         """{partition: what the group has committed, None without}"""
@@ -191,10 +193,10 @@ class World:
         found = self.asker.committed(places, timeout=10)
         return {p.partition: p.offset if p.offset >= 0 else None for p in found}
 
-    def ends(self):
+    def ends(self, topic=TOPIC):
         """{partition: end of the log}"""
-        return {p: self.asker.get_watermark_offsets(confluent_kafka.TopicPartition(TOPIC, p), 10)[1]
-                for p in self.partitions()}
+        return {p: self.asker.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), 10)[1]
+                for p in self.partitions(topic)}
 
     def leader(self, topic, part):
         """Name of the server that leads a partition."""
@@ -259,9 +261,9 @@ class World:
             conn.request("GET", path)
             return conn.getresponse().read().decode()
 
-    def health(self, number):
-        """What /readyz says."""
-        return self._admin(number, "/readyz")
+    def health(self, number, path="/readyz"):
+        """What it says."""
+        return self._admin(number, path)
 
     def owns(self, number):
         """How many partitions a member has."""

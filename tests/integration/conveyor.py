@@ -77,9 +77,16 @@ class Plant:
         """kill -9."""
         self.stack.kill_one(f"reference-{instance}")
 
+    def livez(self, instance=1):
+        """Status."""
+        return self._ask(instance, "/livez")[0]
+
     def readyz(self, instance=1):
         """(status, answer)"""
-        url = self.stack.service("reference", instance).admin + "/readyz"
+        return self._ask(instance, "/readyz")
+
+    def _ask(self, instance, path):
+        url = self.stack.service("reference", instance).admin + path
         try:
             with urllib.request.urlopen(url, timeout=10) as got:
                 return got.status, json.load(got)

@@ -4,6 +4,8 @@ import threading
 import time
 import uuid
 
+import pytest
+
 import belt
 import conveyor
 import rig
@@ -11,6 +13,7 @@ import rig
 # Failures of one record (behave retry:K): each of the three attempts tries 6 to 8 times in place; a
 # record with others in its batch fails twice each time, with them and alone.
 PARKED_ONCE, PARKED_FOR_GOOD, DEAD_ONCE = 18, 100000, 30
+REDRIVEN = 8  # more than what puts a brake on
 
 make_plant = conveyor.fixture()
 
@@ -149,6 +152,22 @@ def test_redrive_of_a_key_that_goes_on(plant):
     assert plant.entries(tenant) == [2] and plant.parked(tenant) == []
 
 
+def test_redrives_that_fail_again_stop_nobody(plant):
+    """Found by chaos: they put the brake on for the tenant, and each of its probes was one of them."""
+    tenant, letters = plant.fresh(), []
+    for n in range(1, 2 * REDRIVEN, 2):
+        letters.append(plant.sender.entry(tenant, "a", n, "reject"))
+        plant.sender.entry(tenant, "a", n + 1)
+    belt.wait_for("the good ones", lambda: len(plant.entries(tenant)) == REDRIVEN)
+    assert plant.count(
+        "SELECT count(*) FROM reference.dead_letter_redrive(ARRAY(SELECT id FROM reference.dead_letter"
+        f" WHERE tenant_id = '{tenant}'), NULL, 'test') WHERE outcome = 'done'") == REDRIVEN
+    belt.wait_for("them to die again", lambda: all(
+        plant.letter(letter, "state, redrives") == ("open", "1") for letter in letters))
+    plant.sender.entry(tenant, "a", 2 * REDRIVEN + 1)
+    belt.wait_for("what follows", lambda: len(plant.entries(tenant)) == REDRIVEN + 1, 15)
+
+
 # --- twice ---
 
 def test_an_event_that_comes_twice_is_handled_once(plant):
@@ -227,6 +246,28 @@ def test_a_record_far_ahead_that_kills_the_process_is_found(plant):
     deaths = plant.deaths_until("a dead letter", lambda: plant.letter(poison))
     assert plant.letter(poison) == ("crash",) and 3 <= deaths <= 4
     assert len(set(plant.entries(tenant))) == most and plant.disorder() == 0
+
+
+@pytest.mark.parametrize("kind", ("entry", "charge"))
+def test_a_handler_that_never_ends_is_found(plant, kind):
+    """/livez says so; what SIGTERM leaves unfinished is suspect, as after a kill."""
+    tenant = plant.fresh()
+    hasty = {"ESTEIRA_STEP_MAX_MS": "1000", "ESTEIRA_WORK_MAX_MS": "1000", "ESTEIRA_DRAIN_MS": "500"}
+    plant.start(**hasty)
+    poison = getattr(plant.sender, kind)(tenant, f"loop-{tenant}", 1, "loop")
+    plant.sender.entry(tenant, "a", 1)
+    restarts = 0
+
+    def dead():
+        nonlocal restarts
+        if plant.stack.pid("reference-1") is not None and plant.livez() == 503:
+            plant.stop()
+            plant.start(**hasty)
+            restarts += 1
+        return plant.letter(poison)
+    assert belt.wait_for("a dead letter", dead, 180, 0.2) == ("crash",) and 3 <= restarts <= 4
+    belt.wait_for("the other", lambda: plant.entries(tenant) == [1])
+    plant.start()
 
 
 def test_a_handler_that_sleeps_in_its_transaction_is_no_outage(plant):

@@ -10,8 +10,8 @@ enum decide_fault_kind {
 	DECIDE_REJECT,
 	DECIDE_CRASH,
 	DECIDE_CRASH_AFTER, /* when the effect has happened and nobody has written it down */
-	DECIDE_LOOP,	    /* work() alone: inside a transaction it would hold its locks */
-	DECIDE_SLOW,	    /* number milliseconds */
+	DECIDE_LOOP,
+	DECIDE_SLOW, /* number milliseconds */
 	DECIDE_AWAY,
 	DECIDE_UNREADABLE,
 };

@@ -59,10 +59,8 @@ static bool fails_again(struct fault_memory *memory, struct id event_id, int64_t
 	return again;
 }
 
-static struct err loop_for_ever(enum fault_moment moment)
+static void loop_for_ever(void)
 {
-	if (moment == FAULT_IN_TRANSACTION)
-		return err_reject(ERR_CODE_BAD_RECORD, "field behave: loop is for work alone");
 	for (volatile unsigned turn = 0;; turn++)
 		;
 }
@@ -74,8 +72,8 @@ static struct err retry(struct fault_memory *memory, struct id event_id, int64_t
 	return err_ok();
 }
 
-static struct err happen_before(struct fault_memory *memory, struct id event_id,
-	const struct decide_fault *fault, enum fault_moment moment)
+static struct err happen_before(
+	struct fault_memory *memory, struct id event_id, const struct decide_fault *fault)
 {
 	switch (fault->kind) {
 	case DECIDE_RETRY:
@@ -86,7 +84,8 @@ static struct err happen_before(struct fault_memory *memory, struct id event_id,
 		raise(SIGSEGV);
 		break;
 	case DECIDE_LOOP:
-		return loop_for_ever(moment);
+		loop_for_ever();
+		break;
 	case DECIDE_SLOW:
 		fault_sleep(fault->number);
 		break;
@@ -107,7 +106,7 @@ struct err fault_happen(struct fault_memory *memory, struct id event_id, const c
 	const struct decide_fault fault = decide_fault(behave);
 
 	if (moment != FAULT_AFTER_CALL)
-		return happen_before(memory, event_id, &fault, moment);
+		return happen_before(memory, event_id, &fault);
 	if (fault.kind == DECIDE_CRASH_AFTER)
 		raise(SIGSEGV);
 	return err_ok();

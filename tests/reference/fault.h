@@ -8,7 +8,7 @@
 #include "base/id.h"
 #include "decide.h"
 
-enum fault_moment { FAULT_IN_TRANSACTION, FAULT_BEFORE_CALL, FAULT_AFTER_CALL };
+enum fault_moment { FAULT_FIRST, FAULT_AFTER_CALL };
 
 /* Failures so far by event id; forgets the oldest. Any thread. */
 struct fault_memory;

@@ -44,7 +44,7 @@ struct err handle_entry_requested(struct scope *scope, const void *payload)
 	const struct events_entry_made made = { entry->key, entry->n };
 	const struct reference *reference = scope->state;
 
-	TRY(suffer(scope, entry->behave, FAULT_IN_TRANSACTION));
+	TRY(suffer(scope, entry->behave, FAULT_FIRST));
 	if (reference->conf->delay_ms > 0)
 		fault_sleep(reference->conf->delay_ms);
 	TRY(store_commit_entry(scope->pg, scope->event, entry));
@@ -66,7 +66,7 @@ struct err handle_count_requested(struct scope *scope, const void *payload)
 	const struct events_count *count = payload;
 	const struct events_count_made made = { count->name, count->n };
 
-	TRY(suffer(scope, count->behave, FAULT_IN_TRANSACTION));
+	TRY(suffer(scope, count->behave, FAULT_FIRST));
 	TRY(store_commit_count(scope->pg, scope->event, count));
 	return emit(scope, &events_count_was_made, &made, scope->event->ordering_key);
 }
@@ -104,7 +104,7 @@ struct err handle_charge_work(struct scope *scope, const void *payload)
 		return err_ok();
 	}
 	attempt->answer.state = call ? EFFECT_INTENT : EFFECT_UNKNOWN; /* if we do not get there */
-	TRY(suffer(scope, charge->behave, FAULT_BEFORE_CALL));
+	TRY(suffer(scope, charge->behave, FAULT_FIRST));
 	TRY((call ? gateway_charge : gateway_ask)(
 		&reference->gateway, scope->arena, charge, &attempt->answer));
 	return call ? suffer(scope, charge->behave, FAULT_AFTER_CALL) : err_ok();

@@ -25,6 +25,7 @@ from servers import DATABASE  # noqa: E402
 TOPIC = "esteira.intake.events"
 GROUP = "esteira.reference"
 DLQ = f"{TOPIC}.{GROUP}.dlq"
+NEXT = "esteira-reference-next"
 ROLES = ("esteira_reference", "esteira_frame_reference")
 GROUP_FAST = {"ESTEIRA_KAFKA_SESSION_MS": "6000"}  # a killed member is forgotten in 6 s, not 45
 
@@ -48,9 +49,9 @@ def prepare(stack):
     made[DLQ].result(20)
 
 
-def start(stack, instance=1, wait=True, **env):
+def start(stack, instance=1, wait=True, program="esteira-reference", **env):
     """A running reference service."""
-    return stack.start_service("reference", instance, {**GROUP_FAST, **env}, wait)
+    return stack.start_service("reference", instance, {**GROUP_FAST, **env}, wait, program)
 
 
 class Sender:

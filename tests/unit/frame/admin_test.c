@@ -7,15 +7,16 @@ static const struct {
 	struct admin_signs signs;
 	bool alive;
 } cases[] = {
-	{ { true, 0, 2, 0, true }, true },
-	{ { true, 60000, 2, 60000, true }, true },
-	{ { true, 60001, 2, 0, true }, false },	 /* the poll thread hangs */
-	{ { false, 60001, 2, 0, true }, true },	 /* there is none */
-	{ { true, 60001, 2, 0, false }, false }, /* whatever else is away */
-	{ { true, 0, 1, 60001, true }, false },	 /* nobody takes what could run */
-	{ { true, 0, 0, 600000, true }, true },	 /* everybody is at work */
-	{ { true, 0, 2, 600000, false }, true }, /* what is away is what it waits for */
-	{ { false, 0, 1, 60001, true }, false },
+	{ { true, 0, 2, 0, true, false }, true }, { { true, 60000, 2, 60000, true, false }, true },
+	{ { true, 60001, 2, 0, true, false }, false },	/* the poll thread hangs */
+	{ { false, 60001, 2, 0, true, false }, true },	/* there is none */
+	{ { true, 60001, 2, 0, false, false }, false }, /* whatever else is away */
+	{ { true, 0, 1, 60001, true, false }, false },	/* nobody takes what could run */
+	{ { true, 0, 0, 600000, true, false }, true },	/* everybody is at work */
+	{ { true, 0, 2, 600000, false, false }, true }, /* what is away is what it waits for */
+	{ { false, 0, 1, 60001, true, false }, false },
+	{ { true, 0, 0, 0, true, true }, false }, /* a handler hangs */
+	{ { true, 0, 0, 0, false, true }, true }, /* or waits for what is away */
 };
 
 START_TEST(alive_unless_a_restart_could_heal)

@@ -60,6 +60,12 @@ START_TEST(every_state_and_event)
 			{ BRAKE_PROBING, 0, PAUSE, NOW + 9 } },
 		{ { BRAKE_PROBING, 0, 4 * PAUSE, NOW }, BRAKE_PROBE,
 			{ BRAKE_PROBING, 0, 4 * PAUSE, NOW + PAUSE } },
+		/* an end that tells nothing: the next one is the probe */
+		{ { BRAKE_CLOSED, 3, 0, 0 }, BRAKE_NOTHING, { BRAKE_CLOSED, 3, 0, 0 } },
+		{ { BRAKE_OPEN, 0, PAUSE, NOW + 1 }, BRAKE_NOTHING,
+			{ BRAKE_OPEN, 0, PAUSE, NOW + 1 } },
+		{ { BRAKE_PROBING, 0, 4 * PAUSE, NOW + 9 }, BRAKE_NOTHING,
+			{ BRAKE_OPEN, 0, 4 * PAUSE, NOW } },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame/schedule_fair.h"
 #include "schedule_bench.h"
 
 /* A text of one letter per record, each a lane and a tenant, from offset on. */
@@ -284,6 +285,10 @@ START_TEST(looks)
 	ck_assert_int_ge(view.oldest_unhandled_ms, 62000); /* running is not handled */
 	ck_assert(view.oldest_runnable_ms >= 0 && view.oldest_runnable_ms < 60000);
 	ck_assert(view.records == 2 && view.running == 1 && view.bytes > 0);
+	ck_assert(view.longest_work_ms < 60000 && view.longest_txn_ms == 0);
+	bench.a->first->link.batch->from_us -= INT64_C(61000000);
+	schedule_look(bench.schedule, &view);
+	ck_assert(view.longest_work_ms >= 61000 && view.longest_txn_ms == 0);
 	ck_assert(!schedule_is_stopped(bench.schedule));
 	schedule_stop(bench.schedule);
 	ck_assert(schedule_is_stopped(bench.schedule));

@@ -1,0 +1,137 @@
+/*
+ * A log that does not go on where it ended: cut by its retention before we read it, or another one
+ * under the old name (the topic was made anew, a leader lost its tail). The library goes on at the
+ * log's beginning by itself; here the places and epochs of the old log are forgotten.
+ */
+#include "frame/consumer_state.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "frame/fence.h"
+#include "frame/journal.h"
+#include "port/kafka.h"
+
+enum {
+	ASK_MS = 1000,
+	TURN_MS = 1000,
+	ODD_MS = 3000,	/* watermarks are as old as the last fetch: this long they may be wrong */
+	GAP_LEAST = 10, /* of offsets; control records leave smaller ones */
+};
+
+/* Where a log is, and what we wanted of it. */
+struct extent {
+	int64_t low, high, wanted;
+};
+
+bool consumer_log_goes_on(struct consumer_owned *owned, int64_t offset)
+{
+	int64_t next = owned->partition->next;
+
+	if (owned->back_to != KAFKA_NO_OFFSET)
+		return false;
+	if (owned->sought || next < 0)
+		return true;
+	if (offset < next) {
+		owned->back_to = offset;
+		return false;
+	}
+	if (offset - next >= GAP_LEAST && owned->gap_from == KAFKA_NO_OFFSET)
+		owned->gap_from = next;
+	return true;
+}
+
+static void tell(const struct consumer_owned *owned, const char *event, const struct extent *log)
+{
+	LOG(LOG_ERROR, event, LOG_TEXT("topic", owned->partition->topic),
+		LOG_INT("partition", owned->partition->number), LOG_INT("wanted", log->wanted),
+		LOG_INT("log_begins", log->low), LOG_INT("log_ends", log->high));
+}
+
+/* Reads from `at` on, as if nothing of it had been seen; the inbox drops what was. */
+static struct err begin_again(struct consumer *consumer, struct consumer_owned *owned,
+	const struct extent *log, int64_t at)
+{
+	const struct kafka_place place = { .topic = owned->partition->topic,
+		.partition = owned->partition->number,
+		.offset = at };
+	const struct journal_place where = { consumer->conf.group, place.topic, place.partition };
+	const struct fence cut = {
+		.topic = place.topic, .partition = place.partition, .next_offset = at
+	};
+
+	TRY(fence_cut(consumer->conf.pg, consumer->conf.group, &cut));
+	if (log->wanted > log->high) {
+		TRY(replay_forget(consumer->conf.pg, &where));
+		TRY(consumer_replay_load(consumer));
+	}
+	TRY(kafka_consumer_seek(consumer->kafka, &place));
+	schedule_pass(consumer->conf.schedule, owned->partition, at - 1);
+	owned->committed = KAFKA_NO_OFFSET;
+	owned->sought = true;
+	owned->back_to = KAFKA_NO_OFFSET;
+	return err_ok();
+}
+
+/* Something was odd: the broker knows. */
+static struct err look_at(struct consumer *consumer, struct consumer_owned *owned)
+{
+	const struct kafka_place place = { .topic = owned->partition->topic,
+		.partition = owned->partition->number };
+	bool back = owned->back_to != KAFKA_NO_OFFSET, gap = owned->gap_from != KAFKA_NO_OFFSET;
+	struct extent log = { .wanted = gap ? owned->gap_from : owned->partition->next };
+
+	TRY(kafka_consumer_ask_watermarks(consumer->kafka, &place, ASK_MS, &log.low, &log.high));
+	bool cut = log.wanted<log.low, anew = log.wanted> log.high;
+	if (cut || anew)
+		tell(owned, "consumer.data_loss", &log);
+	else if (back)
+		tell(owned, "consumer.log_went_back", &log);
+	if (back || anew || (cut && !gap))
+		TRY(begin_again(consumer, owned, &log, anew || !back ? log.low : owned->back_to));
+	consumer->counts.cuts += cut || anew;
+	owned->gap_from = KAFKA_NO_OFFSET;
+	owned->odd_ms = 0;
+	return err_ok();
+}
+
+/* Everything that came is done, and the log's end is elsewhere. */
+static bool ends_elsewhere(struct consumer *consumer, const struct consumer_owned *owned)
+{
+	const struct partition *partition = owned->partition;
+	int64_t low, high;
+
+	return !owned->paused && !owned->sought && partition->next >= 0 &&
+	       schedule_watermark(consumer->conf.schedule, owned->partition) == partition->next &&
+	       kafka_consumer_watermarks(
+		       consumer->kafka, partition->topic, partition->number, &low, &high) &&
+	       high != partition->next &&
+	       kafka_consumer_position(consumer->kafka, partition->topic, partition->number) !=
+		       high;
+}
+
+static bool is_odd(struct consumer *consumer, struct consumer_owned *owned)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (owned->back_to != KAFKA_NO_OFFSET || owned->gap_from != KAFKA_NO_OFFSET)
+		return true;
+	if (owned->held_by > 0 || !ends_elsewhere(consumer, owned))
+		owned->odd_ms = 0;
+	else if (owned->odd_ms == 0)
+		owned->odd_ms = now_ms;
+	return owned->odd_ms > 0 && now_ms - owned->odd_ms >= ODD_MS;
+}
+
+void consumer_log_turn(struct consumer *consumer)
+{
+	struct err e = err_ok();
+
+	if (clock_mono_ms() < consumer->times.log_ms)
+		return;
+	consumer->times.log_ms = clock_mono_ms() + TURN_MS;
+	for (size_t i = 0; i < consumer->owned_count && e.kind == ERR_OK; i++)
+		if (is_odd(consumer, &consumer->owned[i]))
+			e = look_at(consumer, &consumer->owned[i]);
+	if (e.kind != ERR_OK)
+		LOG(LOG_WARN, "consumer.log_unknown", LOG_ERR(e));
+}
