@@ -65,7 +65,8 @@ def _kafka(node):
 def _postgres(name):
     # a standby that says who it is can be named in synchronous_standby_names
     return Server((name,), lambda stack: stack.prepare_postgres(name),
-                  lambda stack: servers.postgres_argv(stack, name, cluster_name=name),
+                  lambda stack: servers.postgres_argv(stack, name, cluster_name=name,
+                                                        wal_keep_size="256MB"),
                   lambda stack: servers.postgres_ready(stack, name),
                   lambda stack: stack.primary == name and servers.postgres_finish(stack),
                   signal.SIGINT, 60)

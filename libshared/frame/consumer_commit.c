@@ -18,7 +18,7 @@ static int64_t commit_point(struct consumer *consumer, const struct consumer_own
 	int64_t mark = schedule_watermark(consumer->conf.schedule, owned->partition), low, high;
 	const char *topic = owned->partition->topic;
 
-	if (mark != owned->partition->next || owned->sought)
+	if (mark != owned->partition->next || owned->sought || owned->back_to != KAFKA_NO_OFFSET)
 		return mark;
 	int64_t position =
 		kafka_consumer_position(consumer->kafka, topic, owned->partition->number);

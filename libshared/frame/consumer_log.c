@@ -31,13 +31,27 @@ bool consumer_log_goes_on(struct consumer_owned *owned, int64_t offset)
 		return false;
 	if (owned->sought || next < 0)
 		return true;
-	if (offset < next) {
+	/* the last record comes once more when the library was paused at that moment */
+	if (offset < next - 1) {
 		owned->back_to = offset;
 		return false;
 	}
 	if (offset - next >= GAP_LEAST && owned->gap_from == KAFKA_NO_OFFSET)
 		owned->gap_from = next;
 	return true;
+}
+
+struct err consumer_log_move(struct consumer *consumer, struct consumer_owned *owned, int64_t to)
+{
+	const struct kafka_place place = { .topic = owned->partition->topic,
+		.partition = owned->partition->number,
+		.offset = to };
+
+	TRY(kafka_consumer_seek(consumer->kafka, &place));
+	schedule_pass(consumer->conf.schedule, owned->partition, to - 1);
+	owned->sought = true;
+	owned->back_to = KAFKA_NO_OFFSET;
+	return err_ok();
 }
 
 static void tell(const struct consumer_owned *owned, const char *event, const struct extent *log)
@@ -51,12 +65,11 @@ static void tell(const struct consumer_owned *owned, const char *event, const st
 static struct err begin_again(struct consumer *consumer, struct consumer_owned *owned,
 	const struct extent *log, int64_t at)
 {
-	const struct kafka_place place = { .topic = owned->partition->topic,
-		.partition = owned->partition->number,
-		.offset = at };
-	const struct journal_place where = { consumer->conf.group, place.topic, place.partition };
+	const struct partition *partition = owned->partition;
+	const struct journal_place where = { consumer->conf.group, partition->topic,
+		partition->number };
 	const struct fence cut = {
-		.topic = place.topic, .partition = place.partition, .next_offset = at
+		.topic = partition->topic, .partition = partition->number, .next_offset = at
 	};
 
 	TRY(fence_cut(consumer->conf.pg, consumer->conf.group, &cut));
@@ -64,12 +77,8 @@ static struct err begin_again(struct consumer *consumer, struct consumer_owned *
 		TRY(replay_forget(consumer->conf.pg, &where));
 		TRY(consumer_replay_load(consumer));
 	}
-	TRY(kafka_consumer_seek(consumer->kafka, &place));
-	schedule_pass(consumer->conf.schedule, owned->partition, at - 1);
 	owned->committed = KAFKA_NO_OFFSET;
-	owned->sought = true;
-	owned->back_to = KAFKA_NO_OFFSET;
-	return err_ok();
+	return consumer_log_move(consumer, owned, at);
 }
 
 /* Something was odd: the broker knows. */

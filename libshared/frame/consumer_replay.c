@@ -38,25 +38,21 @@ static struct err apply(struct consumer *consumer, const struct replay *replay)
 static struct err let_go(struct consumer *consumer, struct consumer_owned *owned)
 {
 	const struct replay *replay = find_replay(consumer, owned->held_by);
-	struct kafka_place place = { .topic = owned->partition->topic,
-		.partition = owned->partition->number,
-		.offset = owned->otherwise };
+	int64_t to = owned->otherwise;
 
 	if (replay != NULL && replay->state == REPLAY_HELD)
 		return err_ok();
 	/* refused ones are not among the loaded */
 	if (replay != NULL) {
 		TRY(apply(consumer, replay));
-		place.offset = owned->start;
+		to = owned->start;
 	}
-	TRY(kafka_consumer_seek(consumer->kafka, &place));
-	schedule_pass(consumer->conf.schedule, owned->partition, place.offset - 1);
-	LOG(LOG_INFO, "consumer.let_go", LOG_TEXT("topic", place.topic),
-		LOG_INT("partition", place.partition), LOG_INT("replay", owned->held_by),
-		LOG_INT("start", place.offset), LOG_INT("confirmed", replay != NULL));
-	owned->sought = true;
+	TRY(consumer_log_move(consumer, owned, to));
+	LOG(LOG_INFO, "consumer.let_go", LOG_TEXT("topic", owned->partition->topic),
+		LOG_INT("partition", owned->partition->number), LOG_INT("replay", owned->held_by),
+		LOG_INT("start", to), LOG_INT("confirmed", replay != NULL));
 	owned->held_by = 0;
-	feed_hold(consumer->feed, place.topic, place.partition, false);
+	feed_hold(consumer->feed, owned->partition->topic, owned->partition->number, false);
 	return err_ok();
 }
 

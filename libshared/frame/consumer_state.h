@@ -126,6 +126,9 @@ void consumer_side_clear(struct consumer *consumer);
 
 /* consumer_log: is this what was to come? False: the log began anew, the record is read again. */
 bool consumer_log_goes_on(struct consumer_owned *owned, int64_t offset);
+/* Reads on from there. */
+struct err consumer_log_move(struct consumer *consumer, struct consumer_owned *owned, int64_t to)
+	ERR_MUST_USE;
 /* Once a second: what is odd is asked of the broker, and mended. */
 void consumer_log_turn(struct consumer *consumer);
 

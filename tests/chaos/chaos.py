@@ -8,9 +8,11 @@ over (one round without --minutes). A run that fails prints its seed, the faults
 invariant that does not hold, and leaves the logs of its servers in var/log/chaos-SEED.
 """
 import argparse
+import contextlib
 import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 
@@ -64,10 +66,13 @@ def order(names, rng, minutes):
 
 
 def keep_logs(world, seed):
-    """Of a run that failed."""
+    """Of a run that failed, and what its tables hold."""
     place = os.path.join(paths.ROOT, f"var/log/chaos-{seed}")
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(world.cluster.path("log"), place)
+    with contextlib.suppress(OSError), open(os.path.join(place, "tables.sql"), "wb") as f:
+        subprocess.run(["pg_dump", "--data-only", "-n", "reference", world.cluster.psql_url()],
+                       stdout=f, check=False)
     return place
 
 

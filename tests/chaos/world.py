@@ -111,6 +111,7 @@ class World:
 
     def _start(self, number, wait):
         env = {"ESTEIRA_REFERENCE_PROVIDER_URL": self.provider.url, "ESTEIRA_DRAIN_MS": "10000",
+               "ESTEIRA_LOG_LEVEL": "debug",
                "ESTEIRA_REFERENCE_TIMEOUT_MS": str(PROVIDER_TIMEOUT_MS),
                **self.wanted[number]}
         reference.start(self.cluster, number, wait, **env)
