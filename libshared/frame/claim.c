@@ -16,6 +16,9 @@ static const struct pg_statement take = { "claim_take",
 static const struct pg_statement spend = { "claim_spend",
 	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
 	"RETURNING 1" };
+static const struct pg_statement hold = { "claim_hold",
+	"SELECT 1 FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
+	"FOR UPDATE" };
 static const struct pg_statement release_all = { "claim_release_all",
 	"DELETE FROM claim WHERE owner = $1" };
 
@@ -31,16 +34,28 @@ struct err claim_take(
 	return err_ok();
 }
 
-struct err claim_spend(
-	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
+/* Runs a statement that finds the claim if it is ours. */
+static struct err find_ours(struct pg *pg, struct arena *arena,
+	const struct pg_statement *statement, const struct claim *claim, bool *ret_ours)
 {
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
 		pg_int(claim->epoch), pg_text(claim->owner) };
 
-	TRY(pg_query(pg, arena, &spend, args, 4, &rows));
+	TRY(pg_query(pg, arena, statement, args, 4, &rows));
 	*ret_ours = pg_count(rows) == 1;
 	return err_ok();
+}
+
+struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
+{
+	return find_ours(pg, arena, &hold, claim, ret_ours);
+}
+
+struct err claim_spend(
+	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
+{
+	return find_ours(pg, arena, &spend, claim, ret_ours);
 }
 
 struct err claim_release_all(struct pg *pg, const char *owner)

@@ -28,6 +28,10 @@ struct claim {
 struct err claim_take(struct pg *pg, struct arena *arena, const struct claim *claim,
 	int64_t *ret_wait_ms) ERR_MUST_USE;
 
+/* Locks it for the rest of the caller's transaction. *ret_ours false: it was taken over. */
+struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
+	ERR_MUST_USE;
+
 /* In the committing transaction: locks and removes it. *ret_ours false: it was taken over. */
 struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours) ERR_MUST_USE;

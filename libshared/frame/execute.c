@@ -40,7 +40,7 @@ static void run_after(struct worker *worker, struct task *task)
 	if (route->after != NULL)
 		e = transact_step(task, route->after);
 	if (e.kind == ERR_OK && route->settle != NULL)
-		e = transact_work_step(&worker->transact, task, route->settle);
+		e = transact_work_settle(&worker->transact, task);
 	if (e.kind != ERR_OK)
 		worker_log(worker, task, "record.after_failed", e);
 }
@@ -182,7 +182,7 @@ static struct err work(struct worker *worker, struct task *task, bool *ret_ours)
 	if (e.kind == ERR_OK)
 		return spend(worker, task, ret_ours);
 	if (route->failed != NULL) {
-		struct err noted = transact_work_step(&worker->transact, task, route->failed);
+		struct err noted = transact_work_failed(&worker->transact, task);
 		if (noted.kind != ERR_OK)
 			return noted;
 	}

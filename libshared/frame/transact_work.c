@@ -99,25 +99,42 @@ struct err transact_work_spend(const struct transact *t, struct task *task, bool
 
 /* --- steps of their own --- */
 
-struct step_call {
-	struct transact_call call; /* first: the call is this struct */
-	route_step *step;
-};
-
-static struct err run_step(const struct transact *t, struct pg *pg, struct transact_call *call)
+static struct err step_and_commit(struct pg *pg, struct transact_call *call, route_step *step)
 {
-	const struct step_call *own = (const struct step_call *)call;
-
-	(void)t;
-	TRY(pg_begin(pg));
-	TRY(transact_step_in(pg, call->outbox, call->tasks, own->step));
+	TRY(transact_step_in(pg, call->outbox, call->tasks, step));
 	TRY(outbox_flush(call->outbox, pg));
 	return pg_commit(pg);
 }
 
-struct err transact_work_step(const struct transact *t, struct task *task, route_step *step)
+static struct err run_settle(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct step_call own = { { .run = run_step, .tasks = task, .count = 1 }, step };
+	(void)t;
+	TRY(pg_begin(pg));
+	return step_and_commit(pg, call, call->tasks->record->route->settle);
+}
 
-	return transact_run(t, &own.call);
+/* Who lost the claim has nothing to say: somebody else works on it, or is through. */
+static struct err run_failed(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	const struct claim claim = transact_claim_of(t, call->tasks);
+
+	TRY(pg_begin(pg));
+	TRY(claim_hold(pg, t->arena, &claim, &call->ours));
+	if (!call->ours)
+		return pg_commit(pg);
+	return step_and_commit(pg, call, call->tasks->record->route->failed);
+}
+
+struct err transact_work_settle(const struct transact *t, struct task *task)
+{
+	struct transact_call call = { .run = run_settle, .tasks = task, .count = 1 };
+
+	return transact_run(t, &call);
+}
+
+struct err transact_work_failed(const struct transact *t, struct task *task)
+{
+	struct transact_call call = { .run = run_failed, .tasks = task, .count = 1 };
+
+	return transact_run(t, &call);
 }

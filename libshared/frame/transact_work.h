@@ -16,8 +16,10 @@ struct err transact_work_claim(const struct transact *t, struct task *task, int6
 struct err transact_work_spend(const struct transact *t, struct task *task, bool *ret_ours)
 	ERR_MUST_USE;
 
-/* failed() and settle(). */
-struct err transact_work_step(const struct transact *t, struct task *task, route_step *step)
-	ERR_MUST_USE;
+/* failed(), if the claim is still ours. */
+struct err transact_work_failed(const struct transact *t, struct task *task) ERR_MUST_USE;
+
+/* settle(), which the route has. */
+struct err transact_work_settle(const struct transact *t, struct task *task) ERR_MUST_USE;
 
 #endif

@@ -11,6 +11,7 @@ import belt
 import conveyor
 import reference
 import rig
+from test_metrics import Scrape
 
 FLOOD, KEYS = 10000, 20
 DELAY_MS = 2  # of an entry
@@ -110,6 +111,24 @@ def test_killed_with_claims(plant):
     belt.wait_for("the charges", lambda: plant.charges(tenant) == charges, 60)
     assert [plant.charged(charge) for charge in charges] == 3 * [(1, 1)]
     assert plant.count("SELECT count(*) FROM reference.claim") == 0
+
+
+def test_who_lost_its_claim_writes_nothing_down(plant):
+    """Its call ended badly, but another owner may already be through with the record."""
+    tenant = plant.fresh()
+    charge = f"{tenant}-lost"
+    plant.provider.tell("slow", key=charge, delay_ms=6000)
+    plant.start()
+    plant.sender.charge(tenant, charge)
+    belt.wait_for("a call", lambda: plant.charged(charge) == (1, 1))
+    plant.stack.psql("UPDATE reference.claim SET owner = 'another', lease_until = now() + interval '9 s'"
+                     f" WHERE tenant_id = '{tenant}'")
+    belt.wait_for("the next try", lambda: Scrape(plant.stack.service("reference", 1).admin).sum(
+        "esteira_records_total", outcome="claimed") >= 1)
+    state = f"SELECT state FROM reference.effect WHERE effect_key = '{charge}'"
+    assert plant.row(state) == ("sending",)
+    belt.wait_for("the charge", lambda: plant.charges(tenant) == [charge], 60)
+    assert plant.charged(charge) == (1, 1) and plant.row(state) == ("confirmed",)
 
 
 @pytest.mark.parametrize("moment", ("working", "parked"))
