@@ -198,21 +198,21 @@ class Plant:
 
 
 @contextlib.contextmanager
-def running(tenants=(), services=(), **env):
+def running(kind=Plant, tenants=(), services=(), **env):
     """A plant with the reference service ready."""
     with rig.temporary(tenants, services) as base, stub.Provider() as provider:
         reference.prepare(base.stack)
         with reference.Sender(base.stack) as sender:
-            plant = Plant(base, provider, sender, env)
+            plant = kind(base, provider, sender, env)
             plant.start()
             yield plant
             plant.admin.close()
 
 
-def fixture(**env):
+def fixture(kind=Plant, **env):
     """The module's plant."""
     @pytest.fixture(scope="module", name="plant")
     def make_plant():
-        with running(**env) as plant:
+        with running(kind, **env) as plant:
             yield plant
     return make_plant

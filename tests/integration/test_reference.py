@@ -1,43 +1,19 @@
 """The reference service: routes of both kinds, and an effect outside that happens once whatever dies."""
 import json
-import os
-import sys
-import time
 import uuid
 
 import pytest
 
 import belt
+import conveyor
 import rig
 
-sys.path.insert(0, os.path.join(belt.ROOT, "tests/reference"))
-# pylint: disable=wrong-import-position
-import provider as stub  # noqa: E402
-import reference  # noqa: E402
-
-TIMEOUT_MS = 2000
 SLOW_MS = 25000  # longer than the test waits before it kills
 REFUSED = "refused:2026-11"
 
 
-class Plant:
-    """One stack with the service, its provider, and a way in."""
-
-    def __init__(self, base, provider, sender):
-        self.stack, self.records, self.count = base.stack, base.records, base.count
-        self.provider, self.sender = provider, sender
-
-    def start(self, wait=True, **env):
-        """The service; ready."""
-        return reference.start(self.stack, 1, wait, **{
-            "ESTEIRA_REFERENCE_PROVIDER_URL": self.provider.url,
-            "ESTEIRA_REFERENCE_TIMEOUT_MS": str(TIMEOUT_MS), **env})
-
-    def row(self, sql):
-        """The columns of the one row, as texts; None when there is none."""
-        lines = self.stack.psql(sql).splitlines()
-        assert len(lines) <= 1, lines
-        return tuple(lines[0].split("|")) if lines else None
+class Plant(conveyor.Plant):
+    """What these tests ask of charges."""
 
     def effect(self, charge):
         """State of the ledger's row."""
@@ -47,11 +23,6 @@ class Plant:
     def charge(self, charge):
         """(state, reference) of the settled charge."""
         return self.row(f"SELECT state, provider_ref FROM reference.charge WHERE charge = '{charge}'")
-
-    def dead(self, event_id):
-        """Error code of the dead letter of an event."""
-        found = self.row(f"SELECT error_code FROM reference.dead_letter WHERE event_id = '{event_id}'")
-        return found and found[0]
 
     def emitted(self, kind, **having):
         """Payloads of this type with these members."""
@@ -73,14 +44,7 @@ class Plant:
             {"charge": charge, "state": "confirmed", "reference": ref}]
 
 
-@pytest.fixture(scope="module", name="plant")
-def make_plant():
-    with rig.temporary((), ()) as base, stub.Provider() as provider:
-        reference.prepare(base.stack)
-        with reference.Sender(base.stack) as sender:
-            plant = Plant(base, provider, sender)
-            plant.start()
-            yield plant
+make_plant = conveyor.fixture(Plant)
 
 
 @pytest.fixture(name="tenant")
@@ -151,8 +115,8 @@ def test_faults_of_a_transaction(plant, tenant):
     plant.sender.entry(tenant, "twice", 1, event_id=twice)
     belt.wait_for("both rows", lambda: plant.count(
         f"SELECT count(*) FROM reference.entry WHERE tenant_id = '{tenant}'") == 2)
-    belt.wait_for("dead letters", lambda: plant.dead(rejected) and plant.dead(unreadable))
-    assert (plant.dead(again), plant.dead(rejected)) == (None, "bad-record")
+    belt.wait_for("dead letters", lambda: plant.letter(rejected) and plant.letter(unreadable))
+    assert (plant.letter(again), plant.letter(rejected)) == (None, ("bad-record",))
 
 
 def test_count(plant, tenant):
@@ -188,7 +152,7 @@ def test_key_of_another_request_is_a_conflict(plant, tenant, charge):
     plant.sender.charge(tenant, charge, 100)
     plant.confirmed(charge)
     other = plant.sender.charge(tenant, charge, 200)
-    belt.wait_for("a dead letter", lambda: plant.dead(other) == "effect-conflict")
+    belt.wait_for("a dead letter", lambda: plant.letter(other) == ("effect-conflict",))
     assert plant.provider.counts()[charge]["calls"] == 1
 
 
@@ -224,7 +188,7 @@ def test_effect_nobody_can_tell_about_stays_unknown(plant, tenant, charge):
     try:
         event_id = plant.sender.charge(tenant, charge)
         behind = plant.sender.charge(tenant, charge + "-next", account=charge)
-        belt.wait_for("a dead letter", lambda: plant.dead(event_id) == "effect-unknown", 60)
+        belt.wait_for("a dead letter", lambda: plant.letter(event_id) == ("effect-unknown",), 60)
     finally:
         plant.provider.tell_lookups(None)
     assert plant.effect(charge) == "unknown"
@@ -241,7 +205,7 @@ def test_killed_between_sending_and_the_answer(plant, tenant, charge):
     plant.sender.charge(tenant, charge)
     belt.wait_for("the effect", lambda: plant.provider.counts().get(charge, {}).get("effects") == 1)
     assert plant.effect(charge) == "sending"
-    plant.stack.kill_one("reference-1")
+    plant.kill()
     plant.start()
     plant.confirmed(charge)
     assert plant.provider.counts()[charge]["lookups"] == 1
@@ -264,15 +228,9 @@ def test_record_that_kills_the_process(plant, tenant):
     poison = plant.sender.entry(tenant, "poison", 1, "crash")
     for n in range(1, 4):
         plant.sender.entry(tenant, "behind", n)
-    deaths, deadline = 0, time.monotonic() + 120
-    while plant.dead(poison) is None:
-        assert time.monotonic() < deadline, f"{deaths} deaths and no dead letter"
-        if plant.stack.pid("reference-1") is None:
-            deaths += 1
-            plant.start(wait=False)
-        time.sleep(0.05)
+    deaths = plant.deaths_until("a dead letter", lambda: plant.letter(poison))
     plant.stack.wait_ready("reference-1")
-    assert plant.dead(poison) == "crash"
+    assert plant.letter(poison) == ("crash",)
     assert 3 <= deaths <= 4  # the first batch is written down by nobody
     belt.wait_for("its neighbours", lambda: plant.count(
         f"SELECT count(*) FROM reference.entry WHERE tenant_id = '{tenant}'") == 6)
