@@ -19,6 +19,10 @@ static const struct pg_statement spend = { "claim_spend",
 static const struct pg_statement hold = { "claim_hold",
 	"SELECT 1 FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
 	"FOR UPDATE" };
+static const struct pg_statement end = { "claim_end",
+	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3" };
+static const struct pg_statement forget = { "claim_forget",
+	"DELETE FROM claim WHERE lease_until < clock_timestamp() - interval '1 day'" };
 static const struct pg_statement release_all = { "claim_release_all",
 	"DELETE FROM claim WHERE owner = $1" };
 
@@ -56,6 +60,20 @@ struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
 {
 	return find_ours(pg, arena, &spend, claim, ret_ours);
+}
+
+struct err claim_end(struct pg *pg, const struct claim *claim)
+{
+	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
+		pg_int(claim->epoch) };
+
+	return pg_push(pg, &end, args, 3);
+}
+
+struct err claim_forget(struct pg *pg)
+{
+	TRY(pg_push(pg, &forget, NULL, 0));
+	return pg_sync(pg);
 }
 
 struct err claim_release_all(struct pg *pg, const char *owner)

@@ -36,6 +36,12 @@ struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *cl
 struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours) ERR_MUST_USE;
 
+/* Queues its removal in the caller's transaction, whoever has it: its record comes to an end. */
+struct err claim_end(struct pg *pg, const struct claim *claim) ERR_MUST_USE;
+
+/* Removes those that lapsed a day ago: nobody came back to their records. */
+struct err claim_forget(struct pg *pg) ERR_MUST_USE;
+
 /* Gives up all claims of this owner. */
 struct err claim_release_all(struct pg *pg, const char *owner) ERR_MUST_USE;
 

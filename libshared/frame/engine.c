@@ -194,6 +194,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 	if (e.kind == ERR_OK && now - chores->maintained_ms >= MAINTAIN_MS) {
 		chores->maintained_ms = now;
 		e = inbox_maintain(engine->relay_pg);
+		if (e.kind == ERR_OK)
+			e = claim_forget(engine->relay_pg);
 	}
 	if (e.kind == ERR_OK && now >= chores->redrive_ms)
 		e = redrive(engine, chores);

@@ -90,7 +90,8 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 	const struct replay_counts failed = { .failed = 1 };
 
 	TRY(transact_begin_fenced(t, pg, task));
-	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
+	/* also that of a process that died of it */
+	TRY(claim_end(pg, &claim));
 	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
 	TRY(transact_end_notes(t, pg, task, 1));
 	task->fate = task->entry.seen ? TASK_DUPLICATE : TASK_DONE;

@@ -267,6 +267,7 @@ def test_a_handler_that_never_ends_is_found(plant, kind):
         return plant.letter(poison)
     assert belt.wait_for("a dead letter", dead, 180, 0.2) == ("crash",) and 3 <= restarts <= 4
     belt.wait_for("the other", lambda: plant.entries(tenant) == [1])
+    assert plant.count("SELECT count(*) FROM reference.claim") == 0
     plant.start()
 
 
