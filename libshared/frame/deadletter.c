@@ -58,7 +58,8 @@ static struct err write_row(
 	return pg_push(pg, &insert, args, sizeof args / sizeof *args);
 }
 
-/* Adds where from and why to the record's own headers, as far as there is room. */
+/* Adds where from and why behind the record's own headers, of which at most ENVELOPE_READ_MAX were
+ * read. */
 static struct err add_reasons(
 	struct arena *arena, const struct deadletter *letter, struct headers *headers)
 {

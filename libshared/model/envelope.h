@@ -11,7 +11,11 @@
 #include "base/str.h"
 #include "model/tenant.h"
 
-enum { ENVELOPE_HEADERS_MAX = 32, ENVELOPE_BYTES_MAX = 256 * 1024 };
+enum {
+	ENVELOPE_HEADERS_MAX = 48,
+	ENVELOPE_READ_MAX = 32, /* of a record; a dead letter's reasons have room behind them */
+	ENVELOPE_BYTES_MAX = 256 * 1024,
+};
 
 struct header {
 	const char *name;

@@ -118,8 +118,8 @@ void kafka_settings_headers(const struct rd_kafka_message_s *message, struct hea
 	ret_headers->count = 0;
 	if (rd_kafka_message_headers(message, &from) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
-	for (size_t i = 0; rd_kafka_header_get_all(from, i, &name, &value, &size) ==
-			   RD_KAFKA_RESP_ERR_NO_ERROR;
+	for (size_t i = 0; i < ENVELOPE_READ_MAX && rd_kafka_header_get_all(from, i, &name, &value,
+							    &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
 		i++)
 		if (!envelope_add(ret_headers, name, (struct str){ value, size }))
 			return;

@@ -12,7 +12,7 @@ struct rd_kafka_message_s;
 struct rd_kafka_conf_s *kafka_settings_make(
 	const struct kafka_conf *conf, bool consumer, const char *group);
 
-/* The headers of a message, borrowed from it; those beyond ENVELOPE_HEADERS_MAX are left out, which
+/* The headers of a message, borrowed from it; those beyond ENVELOPE_READ_MAX are left out, which
  * the envelope's reader misses and refuses. */
 void kafka_settings_headers(const struct rd_kafka_message_s *message, struct headers *ret_headers);
 

@@ -92,8 +92,8 @@ class Log:
         headers = {name: value.decode("utf-8", "replace") for name, value in
                    message.headers() or []}
         if message.topic() == DLQ:
-            self.letters.add((int(headers["__connect.errors.partition"]),
-                              int(headers["__connect.errors.offset"])))
+            self.letters.add((int(headers.get("__connect.errors.partition", -1)),
+                              int(headers.get("__connect.errors.offset", -1))))
             return
         if headers.get("ce_type") not in OUTPUT.values():
             return
