@@ -86,6 +86,7 @@ def write_env(stack):
     values["ESTEIRA_PG_OWNER_URL"] = values["PG_OWNER_URL"]
     values["ESTEIRA_KAFKA_BROKERS"] = values["KAFKA_BOOTSTRAP"]
     values["ESTEIRA_SEAL_MASTER_FILE"] = stack.seal_master
+    values.update(stack.topic_space, ESTEIRA_TOPICS_REPLICAS=str(stack.replicas))
     path = os.path.join(ROOT, "var/dev.env")
     with open(f"{path}.new", "w", encoding="utf-8") as f:
         os.fchmod(f.fileno(), 0o600)

@@ -372,12 +372,15 @@ class Stack:
         self._save("state.json", self.state)
         return True
 
+    # what every program of the suite must know alike of the topics
+    topic_space = {"ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
+                   "ESTEIRA_TOPICS_OCR_PARTITIONS": "12"}
+
     def estctl(self, *args, env=None):
         """Run the operator's command line; answers its stdout, StepError when it fails."""
         full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
                 "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-                "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12", "ESTEIRA_TOPICS_OCR_PARTITIONS": "12",
-                "ESTEIRA_TOPICS_REPLICAS": str(self.replicas),
+                **self.topic_space, "ESTEIRA_TOPICS_REPLICAS": str(self.replicas),
                 "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
         step = f"estctl {' '.join(args[:2])}"
         try:
@@ -425,7 +428,7 @@ class Stack:
         env = {
             **self.base_env(),
             "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-            "ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12", "ESTEIRA_TOPICS_OCR_PARTITIONS": "12",
+            **self.topic_space,
             "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
             "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
             "ESTEIRA_REDIS_URL": self.redis_url, "ESTEIRA_S3_ENDPOINT": self.s3_endpoint,

@@ -222,7 +222,7 @@ static const struct watch {
 		  0 },
 		read_braked, NULL, OF_CONSUMER },
 	{ { METRICS_COUNTER, "esteira_consumer_cuts_total",
-		  "Times a log began behind our position: records were lost to us.", { NULL }, NULL,
+		  "Times a log was cut before it was read, or was another one.", { NULL }, NULL,
 		  0 },
 		read_cuts, NULL, OF_CONSUMER },
 	{ { .name = NULL }, read_parked_due, "due", OF_PARK },

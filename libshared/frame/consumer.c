@@ -60,8 +60,8 @@ struct record *consumer_record(struct consumer *consumer, const struct kafka_rec
 	if (!is_ours(consumer, record, &route))
 		return NULL;
 	envelope_pack(&record->headers, &packed);
-	if (packed.overflow) /* cut short they could not be read; without any it is a broken record
-			      */
+	bool too_large = packed.overflow; /* cut short they could not be read */
+	if (too_large)
 		buf_clear(&packed);
 	schedule_lane_key(record->key, &record->headers, &lane_key);
 	struct record *made =
@@ -71,8 +71,9 @@ struct record *consumer_record(struct consumer *consumer, const struct kafka_rec
 		return NULL;
 	}
 	made->offset = record->offset;
-	made->route = route;
-	made->why = err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
+	made->route = too_large ? NULL : route;
+	made->why = too_large ? err_reject(ERR_CODE_RECORD_TOO_LARGE, "headers over 64 KiB")
+			      : err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
 	made->past.epoch = consumer_replay_epoch(consumer, record);
 	return made;
 }

@@ -19,8 +19,12 @@ static const struct pg_statement again = { "deadletter_again",
 static const struct pg_statement redriven = { "deadletter_redriven",
 	"UPDATE dead_letter SET state = 'redriven', updated_at = now() WHERE id = $1" };
 
-/* COPY_MAX: what fits into a record of the DLQ beside its headers; more stays in the row alone. */
-enum { MESSAGE_MAX = 1024, COPY_MAX = 768 * 1024 };
+/* What fits into a record of the DLQ beside its headers; more stays in the row alone. */
+enum { MESSAGE_MAX = 1024, VALUE_MAX = 768 * 1024, KEY_MAX = 64 * 1024 };
+
+static const struct pg_statement open_at = { "deadletter_open_at",
+	"SELECT 1 FROM dead_letter WHERE grp = $1 AND topic = $2 AND part = $3 AND off = $4 "
+	"AND epoch <> $5 AND state IN ('open', 'redriving') LIMIT 1" };
 
 /* A record that is given up at its first answer fails now. */
 static int64_t first_failed_ms(const struct record *record)
@@ -69,7 +73,8 @@ static struct err add_reasons(
 	const char *attempts = arena_printf(arena, "%d", record->past.attempts);
 	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
 	const struct header all[] = {
-		{ "x-value-left-out", record->value.len <= COPY_MAX ? STR("0") : STR("1") },
+		{ "x-value-left-out", record->value.len <= VALUE_MAX ? STR("0") : STR("1") },
+		{ "x-key-left-out", record->key.len <= KEY_MAX ? STR("0") : STR("1") },
 		{ "__connect.errors.topic", str_of(record->partition->topic) },
 		{ "__connect.errors.partition", str_of(partition) },
 		{ "__connect.errors.offset", str_of(offset) },
@@ -118,9 +123,9 @@ struct err deadletter_write(
 		.id = id,
 		.tenant = letter->event == NULL ? (struct tenant){ { { 0 } } }
 						: letter->event->tenant,
-		.key = record->key,
+		.key = record->key.len <= KEY_MAX ? record->key : STR(""),
 		.headers = buf_str(packed),
-		.payload = record->value.len <= COPY_MAX ? record->value : STR(""),
+		.payload = record->value.len <= VALUE_MAX ? record->value : STR(""),
 	};
 	return outbox_copy(outbox, &copy);
 }
@@ -146,4 +151,17 @@ struct err deadletter_redriven(struct pg *pg, struct id id)
 	const struct pg_arg arg = pg_id(id);
 
 	return pg_push(pg, &redriven, &arg, 1);
+}
+
+struct err deadletter_is_open(struct pg *pg, struct arena *arena, const char *group,
+	const struct record *record, bool *ret_open)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_text(group), pg_text(record->partition->topic),
+		pg_int(record->partition->number), pg_int(record->offset),
+		pg_int(record->past.epoch) };
+
+	TRY(pg_query(pg, arena, &open_at, args, 5, &rows));
+	*ret_open = pg_count(rows) > 0;
+	return err_ok();
 }

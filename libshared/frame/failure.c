@@ -105,15 +105,30 @@ static void tell_brake(const struct worker *worker, const struct task *task, enu
 			clock_mono_ms());
 }
 
-/* A dead letter that fails once more says nothing new about its tenant. */
+/* A dead letter that fails once more says nothing new about its tenant, nor does a replay. */
 static void tell_bad(const struct worker *worker, const struct task *task)
 {
-	tell_brake(worker, task, task->entry.again ? BRAKE_NOTHING : BRAKE_BAD);
+	bool known = task->entry.again || task->entry.epoch > 0;
+
+	tell_brake(worker, task, known ? BRAKE_NOTHING : BRAKE_BAD);
+}
+
+/* Its letter is written; or it has one already, or was handled before. */
+static void tell_buried(struct worker *worker, struct task *task, struct err why)
+{
+	if (task->fate != TASK_DONE) {
+		tell_brake(worker, task, BRAKE_NOTHING);
+		worker_count(worker, task, task->fate == TASK_HELD ? "held" : "duplicate", -1);
+		return;
+	}
+	worker_log(worker, task, "record.dead", why);
+	tell_bad(worker, task);
+	worker_count(worker, task, "dead", -1);
+	worker->conf->hooks.dead(worker->conf->hooks.arg, err_class_name(err_code_class(why.code)));
 }
 
 static bool bury(struct worker *worker, struct task *task, struct err why)
 {
-	worker_log(worker, task, "record.dead", why);
 	task->record->past.attempts++;
 	task->entry.seen = false;
 	struct err e = transact_end_bury(&worker->transact, task, why);
@@ -121,9 +136,7 @@ static bool bury(struct worker *worker, struct task *task, struct err why)
 		task->record->past.attempts--;
 		return end_failed(worker, task, "record.burial_failed", e);
 	}
-	tell_bad(worker, task);
-	worker_count(worker, task, "dead", -1);
-	worker->conf->hooks.dead(worker->conf->hooks.arg, err_class_name(err_code_class(why.code)));
+	tell_buried(worker, task, why);
 	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
 	return true;
 }

@@ -5,9 +5,9 @@
 /* A probe of the key per event id: as `= ANY` the planner filters all rows of the group by it when
  * it has no statistics. OFFSET 0 keeps it from turning the probes into a join of its own choice. */
 static const struct pg_statement look = { "inbox_look",
-	"SELECT i.event_id, i.epoch, i.outputs FROM unnest($2::uuid[]) AS u (id) CROSS JOIN "
-	"LATERAL (SELECT event_id, epoch, outputs FROM inbox WHERE grp = $1 AND event_id = u.id "
-	"OFFSET 0) AS i" };
+	"SELECT i.event_id, i.epoch, i.outputs, i.tenant_id FROM unnest($2::uuid[]) AS u (id) "
+	"CROSS JOIN LATERAL (SELECT event_id, epoch, outputs, tenant_id FROM inbox "
+	"WHERE grp = $1 AND event_id = u.id OFFSET 0) AS i" };
 static const struct pg_statement insert = { "inbox_insert",
 	"INSERT INTO inbox (grp, event_id, epoch, tenant_id, outputs) "
 	"SELECT $1, * FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::bytea[])" };
@@ -15,14 +15,17 @@ static const struct pg_statement update = { "inbox_update",
 	"UPDATE inbox SET outputs = $4 WHERE grp = $1 AND event_id = $2 AND epoch = $3" };
 static const struct pg_statement maintain = { "inbox_maintain", "SELECT inbox_maintain()" };
 
-static void note(struct inbox_entry *entry, int64_t epoch, struct str outputs)
+static void note(struct inbox_entry *entry, const struct pg_rows *rows, size_t row)
 {
+	int64_t epoch = pg_get_int(rows, row, 1);
+
 	if (epoch == 0 && entry->epoch > 0)
-		entry->before = outputs;
+		entry->before = pg_get_bytes(rows, row, 2);
 	if (epoch != entry->epoch)
 		return;
 	entry->known = true;
 	entry->seen = !entry->again;
+	entry->foreign = !id_eq(entry->tenant.id, pg_get_id(rows, row, 3));
 }
 
 static struct err update_outputs(struct pg *pg, const char *group, const struct inbox_entry *entry)
@@ -48,7 +51,7 @@ struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	for (size_t r = 0; r < pg_count(rows); r++)
 		for (size_t i = 0; i < count; i++)
 			if (id_eq(entries[i].event_id, pg_get_id(rows, r, 0)))
-				note(&entries[i], pg_get_int(rows, r, 1), pg_get_bytes(rows, r, 2));
+				note(&entries[i], rows, r);
 	return err_ok();
 }
 

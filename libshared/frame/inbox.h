@@ -19,9 +19,10 @@ struct inbox_entry {
 	struct str outputs; /* 8 bytes per event emitted */
 	struct str before;  /* set by inbox_look in a replay: the outputs of epoch 0; ptr NULL =
 			       unknown */
-	bool again; /* a redrive: its row is there and says dead; it is handled all the same */
-	bool seen;  /* set by inbox_look: handled before (and not again) */
-	bool known; /* set by inbox_look: a row of this epoch is there */
+	bool again;   /* a redrive: its row is there and says dead; it is handled all the same */
+	bool seen;    /* set by inbox_look: handled before (and not again) */
+	bool known;   /* set by inbox_look: a row of this epoch is there */
+	bool foreign; /* set by inbox_look: and it is another tenant's */
 };
 
 /* Marks the entries that are in the inbox already. Runs the query (and all that is queued). */

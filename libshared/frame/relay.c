@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "port/digest.h"
 #include "port/kafka.h"
 #include "port/pg.h"
@@ -76,11 +77,21 @@ static const struct pg_statement next = { "relay_next",
 static const struct pg_statement done = { "relay_done",
 	"DELETE FROM outbox WHERE seq = ANY ($1::bigint[])" };
 
+/* No try would ever send it: it must not stop what is behind it. Our own events are far below any
+ * limit; a dead letter's copy is cut to size, and its row stays. */
+static void give_up(struct relay *relay, size_t row, struct err e)
+{
+	LOG(LOG_ERROR, "relay.row_dropped", LOG_INT("seq", relay->batch.seqs[row]), LOG_ERR(e));
+	relay->batch.delivered[row] = true;
+}
+
 static void on_delivered(void *arg, uint64_t tag, struct err e)
 {
 	struct relay *relay = arg;
 
 	relay->batch.waiting--;
+	if (e.kind == ERR_REJECT)
+		give_up(relay, tag, e);
 	if (e.kind != ERR_OK)
 		return; /* stays in the table */
 	relay->batch.delivered[tag] = true;
@@ -207,12 +218,16 @@ static struct err send_row(struct relay *relay, const struct pg_rows *rows, size
 		.value = pg_get_bytes(rows, row, 5),
 	};
 
-	TRY(envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers));
 	relay->batch.seqs[row] = pg_get_int(rows, row, 0);
 	relay->batch.delivered[row] = false;
 	relay->batch.ages_ms[row] = pg_get_int(rows, row, 6);
-	TRY(kafka_producer_send(relay->producer, &record, row));
-	relay->batch.waiting++;
+	struct err e = envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers);
+	if (e.kind == ERR_OK)
+		e = kafka_producer_send(relay->producer, &record, row);
+	relay->batch.waiting += e.kind == ERR_OK;
+	if (e.kind != ERR_REJECT)
+		return e;
+	give_up(relay, row, e);
 	return err_ok();
 }
 

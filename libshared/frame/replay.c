@@ -12,10 +12,15 @@
 	"r.id, r.topic, r.part, r.from_offset, r.to_offset, r.tenant_id, r.next_offset, r.rate, "  \
 	"r.kind, r.state"
 
+/* Closed ones count as long as a group that lost its last commit may read their records again: for
+ * a rewind the span of a window (frame/takeover). */
 static const struct pg_statement load = { "replay_load",
 	"SELECT " COLUMNS " FROM replay r "
 	"JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON r.topic = u.t AND r.part = u.n "
-	"WHERE r.grp = $1 AND r.state <> 'refused' AND NOT r.log_gone ORDER BY r.id" };
+	"LEFT JOIN progress AS p ON p.grp = r.grp AND p.topic = r.topic AND p.part = r.part "
+	"WHERE r.grp = $1 AND r.state <> 'refused' AND NOT r.log_gone AND (r.closed_at IS NULL "
+	"OR (r.kind = 'rewind' AND r.to_offset > coalesce(p.next_offset, 0) - 20000)) "
+	"ORDER BY r.id" };
 static const struct pg_statement forget = { "replay_forget",
 	"UPDATE replay SET log_gone = true, updated_at = now(), "
 	"closed_at = coalesce(closed_at, now()), "

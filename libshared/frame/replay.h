@@ -38,7 +38,8 @@ struct replay {
 	} state;
 };
 
-/* All replays of some partitions that count for epochs or wait, in arena memory. */
+/* The replays of some partitions that wait, go on, or are of records that may be read again; in
+ * arena memory. */
 struct replay_list {
 	struct replay *items;
 	size_t count;

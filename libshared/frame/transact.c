@@ -28,8 +28,7 @@ static struct err read_event(const struct transact *t, struct task *task)
 	return err_ok();
 }
 
-/* Without an event there is still one inbox row, named by the record's place. */
-static void name_by_place(struct task *task)
+void transact_name_by_place(struct task *task)
 {
 	char place[64];
 	const struct partition *partition = task->record->partition;
@@ -38,6 +37,7 @@ static void name_by_place(struct task *task)
 		(long long)task->record->offset);
 	const struct str parts[] = { str_of(partition->topic), str_of(place) };
 	task->entry.event_id = outbox_id(parts, 2);
+	task->entry.seen = task->entry.known = task->entry.foreign = false;
 }
 
 struct err transact_name(const struct transact *t, struct record *record, struct task *ret_task)
@@ -49,7 +49,7 @@ struct err transact_name(const struct transact *t, struct record *record, struct
 	task->entry.again = !id_is_nil(record->past.dead_id);
 	struct err e = read_event(t, task);
 	if (e.kind != ERR_OK)
-		name_by_place(task);
+		transact_name_by_place(task);
 	return e;
 }
 
@@ -63,9 +63,11 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 {
 	struct task *task = ret_task;
 
-	TRY(transact_name(t, record, task));
+	struct err named = transact_name(t, record, task);
 	if (record->route == NULL)
 		return record->why;
+	if (named.kind != ERR_OK)
+		return named;
 	task->payload = arena_alloc(t->arena, record->route->type->size);
 	if (task->payload == NULL)
 		return arena_overflow();
@@ -150,11 +152,17 @@ struct err transact_find_seen(const struct transact *t, struct pg *pg, struct tr
 	TRY(inbox_look(pg, t->arena, t->conf->group, entries, call->count));
 	for (size_t i = 0; i < call->count; i++) {
 		struct task *task = &call->tasks[i];
-		for (size_t k = 0; k < i && !entries[i].seen && !entries[i].again; k++)
+		for (size_t k = 0; k < i && !entries[i].seen && !entries[i].again; k++) {
 			entries[i].seen = call->tasks[k].fate != TASK_PARKED &&
 					  id_eq(entries[i].event_id, entries[k].event_id) &&
 					  entries[i].epoch == entries[k].epoch;
+			entries[i].foreign =
+				entries[i].seen && !tenant_eq(entries[i].tenant, entries[k].tenant);
+		}
 		task->entry = entries[i];
+		if (task->fate == TASK_OPEN && task->entry.foreign)
+			return err_reject(ERR_CODE_TENANT_MISMATCH,
+				"the event's id is that of another tenant's event");
 		if (task->fate == TASK_OPEN && task->entry.seen)
 			task->fate = TASK_DUPLICATE;
 	}

@@ -64,6 +64,9 @@ struct err transact_run(const struct transact *t, struct transact_call *call) ER
 struct err transact_name(const struct transact *t, struct record *record, struct task *ret_task)
 	ERR_MUST_USE;
 
+/* Another name for the inbox: for a record that is no event, or whose event id is taken. */
+void transact_name_by_place(struct task *task);
+
 /* The envelope and the payload. ERR_REJECT: to be buried with this reason. */
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
 	ERR_MUST_USE;

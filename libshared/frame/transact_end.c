@@ -83,6 +83,19 @@ static struct err write_letter(const struct transact *t, struct pg *pg, struct t
 	return deadletter_write(pg, t->arena, &letter, call->outbox);
 }
 
+/* It has a letter already, of another epoch: that one is redriven, this reading changes nothing. */
+static struct err leave_held(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	const struct replay_counts held = { .held = 1 };
+	struct task *task = call->tasks;
+
+	task->fate = TASK_HELD;
+	TRY(transact_remove_rows(t, pg, call));
+	TRY(replay_count(pg, task->entry.epoch, &held));
+	TRY(inbox_add(pg, t->arena, t->conf->group, &task->entry, 1));
+	return pg_commit(pg);
+}
+
 static struct err run_bury(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
 	struct task *task = call->tasks;
@@ -93,12 +106,21 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 	/* also that of a process that died of it */
 	TRY(claim_end(pg, &claim));
 	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
+	if (task->entry.foreign) { /* its name is taken, and it is none of that tenant's business */
+		transact_name_by_place(task);
+		TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
+	}
 	TRY(transact_end_notes(t, pg, task, 1));
 	task->fate = task->entry.seen ? TASK_DUPLICATE : TASK_DONE;
 	if (task->entry.seen) {
 		TRY(transact_remove_rows(t, pg, call));
 		return pg_commit(pg);
 	}
+	bool open = false;
+	if (task->entry.epoch > 0 && !task->entry.again)
+		TRY(deadletter_is_open(pg, t->arena, t->conf->group, task->record, &open));
+	if (open)
+		return leave_held(t, pg, call);
 	TRY(write_letter(t, pg, call));
 	TRY(leave_tombstone(t, pg, call));
 	if (task->entry.epoch > 0)

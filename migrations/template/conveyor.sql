@@ -40,6 +40,7 @@ ALTER TABLE dead_letter ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now()
 ALTER TABLE dead_letter ADD COLUMN decided_by text;
 CREATE INDEX dead_letter_tenant_idx ON dead_letter (tenant_id, created_at DESC, id DESC);
 CREATE INDEX dead_letter_event_idx ON dead_letter (grp, event_id);
+CREATE INDEX dead_letter_place_idx ON dead_letter (grp, topic, part, off);
 CREATE INDEX dead_letter_open_idx ON dead_letter (error_class, updated_at) WHERE state = 'open';
 
 -- A replay: a rewind or skip by the stock tool, or a side replay of ours. The epoch of a record is

@@ -31,7 +31,8 @@ ALTER TABLE replay ADD COLUMN counts jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE replay ADD CONSTRAINT replay_state_check
 	CHECK (state IN ('held', 'open', 'paused', 'done', 'aborted'));
 
-DROP INDEX dead_letter_open_idx, dead_letter_event_idx, dead_letter_tenant_idx;
+DROP INDEX dead_letter_open_idx, dead_letter_place_idx, dead_letter_event_idx,
+	dead_letter_tenant_idx;
 ALTER TABLE dead_letter DROP COLUMN redrives, DROP COLUMN blocks, DROP COLUMN updated_at,
 	DROP COLUMN decided_by;
 

@@ -59,6 +59,12 @@ static struct err read_number(
 	return err_ok();
 }
 
+/* The nil id is nobody's; in a filter it would mean any. */
+static bool read_id(const char *text, struct id *ret_id)
+{
+	return id_parse(str_of(text), ret_id) && !id_is_nil(*ret_id);
+}
+
 /* What all but show have in common. */
 static struct err read_filter(
 	const struct command_call *call, struct pg *pg, struct store_dlq_filter *ret_filter)
@@ -69,7 +75,7 @@ static struct err read_filter(
 		.code = command_value(call, "--code"),
 		.limit = DLQ_LIMIT };
 
-	if (id != NULL && !id_parse(str_of(id), &filter.id))
+	if (id != NULL && !read_id(id, &filter.id))
 		return bad(call, "--id", "no UUID");
 	TRY(read_time(call, "--from", &filter.from_ms));
 	TRY(read_time(call, "--to", &filter.to_ms));
@@ -219,7 +225,7 @@ static struct err show(const struct command_call *call)
 	struct codec_list letters;
 	bool found = false;
 
-	if (!id_parse(str_of(call->operand), &filter.id))
+	if (!read_id(call->operand, &filter.id))
 		return bad(call, "no UUID", call->operand);
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(find_services(call, pg, NULL, &services));
@@ -338,8 +344,11 @@ static struct err decide(const struct command_call *call, bool discard)
 	TRY(read_number(call, "--limit", DLQ_LIMIT_MAX, &filter.limit));
 	filter.state = "open";
 	filter.oldest = true;
+	filter.redrivable = !discard && id_is_nil(filter.id);
 	TRY(find_services(call, pg, command_value(call, "--service"), &services));
 	TRY(collect(call, pg, &services, &filter, &plan.letters));
+	if (!id_is_nil(filter.id) && plan.letters.count == 0)
+		return err_reject(ERR_CODE_NOT_FOUND, "there is no open dead letter with that id");
 	if (command_value(call, "--dry-run") != NULL)
 		return list_print(&store_dlq_letters, &plan.letters, wants_json(call), stdout);
 	TRY(apply(call, pg, &plan, &outcome));

@@ -23,7 +23,8 @@
 static const struct pg_statement select_newest = { "store_dlq_newest",
 	LETTER "ORDER BY d.created_at DESC, d.id DESC LIMIT $9::bigint" };
 static const struct pg_statement select_oldest = { "store_dlq_oldest",
-	LETTER "ORDER BY d.created_at, d.id LIMIT $9::bigint" };
+	LETTER "AND (NOT $10::boolean OR (d.event_id IS NOT NULL AND d.tenant_id IS NOT NULL)) "
+	       "ORDER BY d.created_at, d.id LIMIT $9::bigint" };
 static const struct pg_statement select_detail = {
 	"store_dlq_detail",
 	"SELECT event_id::text, ordering_key, grp, error_message, handler_version, epoch, "
@@ -102,13 +103,14 @@ static struct err read_list(struct pg *pg, struct arena *arena, const char *serv
 	const struct store_dlq_filter *filter, struct codec_list *ret_rows)
 {
 	const struct pg_rows *rows;
-	struct pg_arg args[FILTERS + 1];
+	struct pg_arg args[FILTERS + 2];
 
 	filter_args(filter, args);
 	args[FILTERS] = pg_int(filter->limit);
+	args[FILTERS + 1] = pg_bool(filter->redrivable);
 	TRY(store_begin_in(pg, service));
-	TRY(pg_query(pg, arena, filter->oldest ? &select_oldest : &select_newest, args, FILTERS + 1,
-		&rows));
+	TRY(filter->oldest ? pg_query(pg, arena, &select_oldest, args, FILTERS + 2, &rows)
+			   : pg_query(pg, arena, &select_newest, args, FILTERS + 1, &rows));
 	struct store_dlq_letter *letters = arena_alloc(arena, pg_count(rows) * sizeof *letters + 1);
 	if (letters == NULL)
 		return arena_overflow();

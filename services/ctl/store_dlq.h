@@ -22,7 +22,8 @@ struct store_dlq_filter {
 	const char *topic, *class, *code, *state; /* NULL = any */
 	int64_t from_ms, to_ms;			  /* created, wall ms, to excluded; CODEC_NO_INT */
 	int64_t limit;
-	bool oldest; /* first, else the newest */
+	bool oldest;	 /* first, else the newest */
+	bool redrivable; /* with oldest: only what names an event and a tenant */
 };
 
 /* A letter as listed; store_dlq_letters is the table of the struct. tenant: its slug, or its id

@@ -29,6 +29,9 @@ static const struct pg_statement update_state = { "store_replay_change",
 	"THEN now() ELSE closed_at END "
 	"WHERE " FILTER "AND state = ANY (string_to_array($5::text, ',')) "
 	"AND ($6::text IS NULL OR kind = ANY (string_to_array($6, ','))) "
+	/* a note without an id is about the moves of which nobody has said anything yet */
+	"AND ($7::text IS NOT NULL OR $1::uuid IS NOT NULL OR $2::bigint IS NOT NULL OR "
+	"(kind <> 'side' AND who IS NULL)) "
 	"RETURNING id, tenant_id" };
 static const struct pg_statement select_states = { "store_replay_list",
 	"SELECT coalesce(plan_id::text, min(id)::text), kind, grp, topic, "
@@ -178,13 +181,27 @@ static void filter_args(const struct store_replay_filter *filter, struct pg_arg 
 	ret_args[3] = pg_text(filter->topic);
 }
 
-static void name_rows(const struct pg_rows *rows, const char *service, char *ret_text, size_t max)
+static bool is_same_tenant(const struct pg_rows *rows, size_t a, size_t b)
+{
+	return id_eq(pg_get_id(rows, a, 1), pg_get_id(rows, b, 1));
+}
+
+/* Those of the tenant of row `of`; how many. */
+static int64_t name_rows(
+	const struct pg_rows *rows, size_t of, const char *service, char *ret_text, size_t max)
 {
 	int len = snprintf(ret_text, max, "replays of %s:", service);
+	int64_t count = 0;
 
-	for (size_t i = 0; i < pg_count(rows) && len > 0 && (size_t)len < max; i++)
-		len += snprintf(ret_text + len, max - (size_t)len, " %lld",
-			(long long)pg_get_int(rows, i, 0));
+	for (size_t i = 0; i < pg_count(rows); i++) {
+		if (!is_same_tenant(rows, i, of))
+			continue;
+		count++;
+		if (len > 0 && (size_t)len < max)
+			len += snprintf(ret_text + len, max - (size_t)len, " %lld",
+				(long long)pg_get_int(rows, i, 0));
+	}
+	return count;
 }
 
 static struct err change_rows(struct pg *pg, struct arena *arena,
@@ -203,27 +220,37 @@ static struct err change_rows(struct pg *pg, struct arena *arena,
 	return pg_query(pg, arena, &update_state, args, FILTERS + 5, ret_rows);
 }
 
+/* One entry for each tenant; replays of all tenants are the nil tenant's. */
+static struct err tell_change(struct pg *pg, struct arena *arena, const struct pg_rows *rows,
+	const char *service, const struct store_replay_change *change)
+{
+	for (size_t i = 0; i < pg_count(rows); i++) {
+		char object[OPERATION_TEXT_MAX + 1];
+		size_t first = 0;
+		while (!is_same_tenant(rows, first, i))
+			first++;
+		if (first < i)
+			continue;
+		const struct operation operation = { .tenant = { pg_get_id(rows, i, 1) },
+			.actor = change->who,
+			.action = change->action,
+			.object = object,
+			.reason = change->reason == NULL ? "estctl replay" : change->reason,
+			.count = name_rows(rows, i, service, object, sizeof object) };
+		TRY(tell(pg, arena, change->outbox, &operation));
+	}
+	return err_ok();
+}
+
 struct err store_replay_change(struct pg *pg, struct arena *arena,
 	const struct store_replay_filter *filter, const struct store_replay_change *change,
 	int64_t *ret_count)
 {
 	const struct pg_rows *rows;
-	char object[OPERATION_TEXT_MAX + 1];
 
 	TRY(store_undo(pg, change_rows(pg, arena, filter, change, &rows)));
 	*ret_count = (int64_t)pg_count(rows);
-	if (pg_count(rows) == 0) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	name_rows(rows, filter->service, object, sizeof object);
-	const struct operation operation = { .tenant = { pg_get_id(rows, 0, 1) },
-		.actor = change->who,
-		.action = change->action,
-		.object = object,
-		.reason = change->reason == NULL ? "estctl replay" : change->reason,
-		.count = *ret_count };
-	TRY(store_undo(pg, tell(pg, arena, change->outbox, &operation)));
+	TRY(store_undo(pg, tell_change(pg, arena, rows, filter->service, change)));
 	return store_undo(pg, pg_commit(pg));
 }
 

@@ -190,6 +190,25 @@ def test_an_event_that_comes_twice_is_handled_once(plant):
     assert len(made) == len({rig.header(m, "ce_id") for m in made}) == 4
 
 
+def test_an_event_id_of_another_tenant_is_no_duplicate(plant):
+    """Found in review: what one tenant had sent made another's record vanish. It is given up, to be seen."""
+    one, other = plant.fresh(tenants=2)
+    event_id = plant.sender.entry(one, "a", 1)
+    belt.wait_for("the first", lambda: plant.entries(one) == [1])
+    plant.sender.entry(other, "a", 1, event_id=event_id)
+    plant.sender.entry(other, "a", 2)
+    belt.wait_for("what follows", lambda: plant.entries(other) == [2])
+    assert plant.letter(event_id, f"error_code, tenant_id = '{other}'") == ("tenant-mismatch", "t")
+    together = str(uuid.uuid4())  # in one batch
+    plant.sender.entry(one, "b", 1, event_id=together)
+    plant.sender.entry(other, "b", 1, event_id=together)
+    belt.wait_for("one of the two", lambda: plant.letter(together) == ("tenant-mismatch",))
+    assert len(plant.entries(one, "b") + plant.entries(other, "b")) == 1
+    assert plant.decide("redrive", together) == "done"
+    belt.wait_for("it to die again", lambda: plant.letter(together, "state, redrives") == ("open", "1"))
+    assert plant.entries(one, "a") == [1] and plant.entries(other, "a") == [2]
+
+
 def test_an_event_that_died_does_not_die_twice(plant):
     tenant = plant.fresh()
     dead = plant.sender.entry(tenant, "a", 1, "reject")

@@ -46,6 +46,25 @@ def test_a_rewind_repeats_no_effect(plant, how):
     assert after.newest(plant, "id, state") == (number, "done")  # our commits are ours again
 
 
+def test_a_rewind_makes_no_second_letter(plant):
+    """Found in review: each replay of a range with poison in it doubled its open letters."""
+    tenant = plant.fresh()
+    first = plant.ends()[plant.partition]
+    dead = plant.sender.entry(tenant, "a", 1, "reject")
+    plant.sender.producer.produce(conveyor.TOPIC, b"no event", tenant)
+    plant.sender.entry(tenant, "a", 2)
+    belt.wait_for("what follows", lambda: plant.entries(tenant) == [2])
+    plant.no_lag()
+    plant.stop()
+    plant.reset("--to-offset", str(first), topic=f"{conveyor.TOPIC}:{plant.partition}")
+    plant.start()
+    _, counts = after.done(plant, plant.partition)
+    assert counts == [1, 1, 0, 0, 0, 2]
+    assert plant.count("SELECT count(*) FROM reference.dead_letter"
+                       f" WHERE part = {plant.partition} AND off >= {first}") == 2
+    assert plant.letter(dead, "state, redrives, epoch") == ("open", "0", "0")
+
+
 def test_what_a_rewind_makes_otherwise_supersedes(plant):
     """What was sent before is not known any more, so it may have been something else."""
     tenant = plant.fresh()

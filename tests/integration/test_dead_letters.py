@@ -299,13 +299,33 @@ def test_redrive_twice_is_once(plant, letters):
     wanted = [letters.add() for _ in range(5)]
     nobody = letters.add(None)
     assert dlq(plant, "redrive", "--service", "ocr", "--who", "maria@acme") == {
-        "done": 5, "not_open": 0, "refused": 1}
-    assert dlq(plant, "redrive", "--service", "ocr") == {"done": 0, "not_open": 0, "refused": 1}
+        "done": 5, "not_open": 0, "refused": 0}
+    assert dlq(plant, "redrive", "--service", "ocr") == {"done": 0, "not_open": 0, "refused": 0}
+    assert dlq(plant, "redrive", "--id", nobody) == {"done": 0, "not_open": 0, "refused": 1}
     for letter in wanted:
         assert letters.parked(letter) == 1 and letters.field(letter) == "redriving"
         assert letters.told(letter, "redriven", "ocr") == ["maria@acme"]
     assert letters.field(nobody) == "open" and letters.parked(nobody) == 0
     assert dlq(plant, "discard", "--id", nobody) == {"done": 1, "not_open": 0, "refused": 0}
+
+
+def test_what_cannot_be_redriven_starves_nobody(plant, letters):
+    """They are the oldest, and a limit would never get past them."""
+    nobodies = [letters.add(None) for _ in range(3)]
+    wanted = letters.add()
+    assert dlq(plant, "redrive", "--service", "ocr", "--limit", "1")["done"] == 1
+    assert letters.field(wanted) == "redriving"
+    assert {letters.field(letter) for letter in nobodies} == {"open"}
+
+
+@pytest.mark.parametrize("verb", ("redrive", "discard"))
+@pytest.mark.parametrize("which", (str(uuid.UUID(int=0)), str(uuid.uuid4())))
+def test_an_id_of_nobody_is_no_filter(plant, letters, verb, which):
+    """Found in review: the nil id meant any, and a discard of it was one of everything."""
+    letter = letters.add()
+    with pytest.raises(StepError, match="no UUID|no open dead letter"):
+        dlq(plant, verb, "--id", which)
+    assert letters.field(letter) == "open"
 
 
 def test_redrive_of_one_tenant_oldest_first_and_limited(plant, letters):

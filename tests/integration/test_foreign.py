@@ -9,15 +9,20 @@ TOPIC = "esteira.ocr.events"
 
 def test_foreign_records_too_large_to_bury():
     """Found in review: a value of nearly 1 MB made a dead letter that no topic takes, and so stopped the
-    relay for everybody; more than 64 KiB of headers could never be buried and froze the partition."""
+    relay for everybody, as did a key of that size; more than 64 KiB of headers could never be buried
+    and froze the partition."""
     with rig.temporary(("alfa",), ("audit", "ocr", "intake")) as plant:
         producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap,
                                              "message.max.bytes": 4000000})
         producer.produce(TOPIC, value=b"b" * 1048000, partition=0)
         producer.produce(TOPIC, value=b"x", headers={"h": b"a" * 66000}, partition=1)
+        producer.produce(TOPIC, value=b"x", key=b"k" * 1048000, partition=2)
+        producer.produce(TOPIC, value=b"v" * 786432, key=b"k" * 261000, partition=3)
         producer.flush(20)
-        belt.wait_for("both buried", lambda: plant.count(
-            "SELECT count(*) FROM intake.dead_letter") == 2, 40)
+        belt.wait_for("all buried", lambda: plant.count(
+            "SELECT count(*) FROM intake.dead_letter") == 4, 40)
+        assert plant.count("SELECT count(*) FROM intake.dead_letter WHERE part = 1 AND"
+                           " error_message = 'headers over 64 KiB'") == 1
         belt.wait_for("an empty outbox", lambda: plant.count(
             "SELECT count(*) FROM intake.outbox") == 0, 40)
         client = plant.client()

@@ -270,13 +270,30 @@ def test_overdue_job_expires(ill):
     assert client.trail(job_id) == ["RECEIVED", "FAILED", "PURGED"]
 
 
-def test_overload_is_refused(ill):
-    """More than half a deadline of work ahead: come again later. Rows of an hour ago stand for it."""
-    client = ill.client("breve")
+def wait_behind(ill, count, age):
+    """Pending jobs that nobody will ever read."""
     ill.stack.psql(
         "INSERT INTO intake.jobs (tenant_id, job_id, document_hash, size_bytes, created_at,"
-        " expires_at) SELECT tenant_id, gen_random_uuid(), 'x', 1, now() - interval '1 hour',"
-        " now() + interval '1 hour' FROM intake.tenants WHERE slug = 'breve'")
+        f" expires_at) SELECT tenant_id, gen_random_uuid(), 'x', 1, now() - interval '{age}',"
+        f" now() + interval '1 hour' FROM intake.tenants, generate_series(1, {count})"
+        " WHERE slug = 'breve'")
+
+
+def test_a_job_that_others_have_passed_closes_no_door(ill):
+    """Found in review: one job that never started was taken for a queue, for everybody."""
+    client = ill.client()
+    belt.finish(client, client.send(PAGE))
+    wait_behind(ill, 1, "1 hour")
+    for _ in range(3):
+        belt.next_tick(1)  # the rows are read once a second
+    belt.finish(client, client.send(PAGE))
+    ill.stack.psql("DELETE FROM intake.jobs WHERE document_hash = 'x'")
+
+
+def test_overload_is_refused(ill):
+    """More than half a deadline of work ahead: come again later."""
+    client = ill.client("breve")
+    wait_behind(ill, 20000, "1 second")
     answer = belt.wait_for("a 503", lambda: refused(client), 10, 0.1)
     answer.problem("overloaded")
     assert 1 <= int(answer.header("Retry-After")) <= 300

@@ -294,8 +294,9 @@ def make_trail(servers):
     servers.stack.start_service("audit")
     servers.sql("INSERT INTO audit.replay (grp, topic, part, kind, from_offset, to_offset, state)"
                 " VALUES ('esteira.audit', 'esteira.audit.trail', 0, 'rewind', 0, 0, 'done')")
+    number = servers.sql("SELECT max(id) FROM audit.replay")
     for i in range(NOTES):
-        servers.ctl("annotate", *TRAIL, "--who", f"Ana {i}")
+        servers.ctl("annotate", "--id", number, "--service", "audit", "--who", f"Ana {i}")
     belt.wait_for("entries", lambda: notes(servers) == NOTES, 60)
     return servers
 

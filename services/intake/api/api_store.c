@@ -42,10 +42,14 @@ static const struct pg_statement select_ended = { "api_ended",
 	" FROM unnest($1::uuid[], $2::uuid[]) AS r (tenant_id, job_id)"
 	" JOIN intake.jobs j ON j.tenant_id = r.tenant_id AND j.job_id = r.job_id"
 	" WHERE j.status IN ('completed', 'failed')" };
+/* A pending job that younger ones have passed is in trouble of its own and says nothing about the
+ * others: how long the queue is shows in those behind the youngest that has ended. */
 static const struct pg_statement select_load = { "api_load",
-	"SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8, count(*),"
-	" (SELECT count(*) FROM intake.jobs WHERE completed_at > now() - interval '60 seconds')"
-	" FROM intake.jobs WHERE status = 'pending'" };
+	"WITH ended AS (SELECT count(*) AS n, max(created_at) AS youngest FROM intake.jobs"
+	" WHERE completed_at > now() - interval '60 seconds')"
+	" SELECT coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE"
+	" created_at > coalesce(ended.youngest, '-infinity'))), 0)::float8, count(*),"
+	" (SELECT n FROM ended) FROM intake.jobs, ended WHERE status = 'pending'" };
 static const struct pg_statement ping = { "api_ping", "SELECT 1" };
 
 struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *hash,
