@@ -19,7 +19,8 @@ GROWTH, GROWTH_KB, GROWTH_DESCRIPTORS = 1.5, 64 << 10, 40
 QUIET_WAIT_S = 20 * PATIENCE
 SHOWN = 8
 TABLES = {
-    "inbox": "SELECT event_id::text, epoch, count(*) FROM inbox GROUP BY 1, 2",
+    "inbox": "SELECT event_id::text, epoch, count(*), max(length(coalesce(outputs, ''))) FROM inbox"
+             " GROUP BY 1, 2",
     "dead": "SELECT event_id::text, epoch, part, off, state, error_class, error_code FROM dead_letter",
     "parked": "SELECT event_id::text, epoch, reason FROM parked",
     "replay": "SELECT id, part, from_offset, to_offset, kind, state, log_gone FROM replay",
@@ -145,15 +146,20 @@ class Checker:
     def outcomes(self):
         """Exactly one final outcome per (event, epoch), and the one it should have."""
         insist((f"event {event} epoch {epoch}: {count} rows"
-                for event, epoch, count in self.rows["inbox"] if count > 1),
+                for event, epoch, count, _ in self.rows["inbox"] if count > 1),
                "handled twice, by the inbox")
-        handled = collections.defaultdict(set)
-        for event, epoch, _ in self.rows["inbox"]:
+        handled, silent = collections.defaultdict(set), set()
+        for event, epoch, _, outputs in self.rows["inbox"]:
             handled[event].add(epoch)
+            if epoch > 0 and not outputs:
+                silent.add((event, epoch))
         letters, places = collections.defaultdict(list), collections.Counter()
+        undecided = set()
         for event, epoch, part, off, state, _, code in self.rows["dead"]:
             letters[event, epoch].append((state, code))
             places[part, off] += 1
+            if state in ("open", "redriving"):
+                undecided.add(event)
         waiting = collections.defaultdict(set)
         for event, epoch, reason in self.rows["parked"]:
             if reason != "hold":
@@ -166,6 +172,8 @@ class Checker:
         for event in self.inputs:
             dead = {epoch for epoch in handled[event]
                     if any(state != "redriven" for state, _ in letters.get((event, epoch), ()))}
+            if event in undecided:  # in a replay it was held: its letter stays the only one
+                dead |= {epoch for epoch in handled[event] if (event, epoch) in silent}
             self.ends[event] = {"done": handled[event] - dead, "dead": dead,
                                 "parked": waiting[event]}
         self._judge_ends(letters)
