@@ -22,8 +22,8 @@ struct admin_conf {
 	const char *address; /* host:port */
 	struct health *health;
 	struct engine *engine; /* started */
-	int64_t step_max_ms,
-		work_max_ms; /* a handler of ROUTE_TXN, of ROUTE_WORK hangs after this */
+	int64_t step_max_ms;   /* a handler of ROUTE_TXN hangs after this */
+	int64_t work_max_ms;   /* one of ROUTE_WORK */
 	/* Appends the service's own members to /readyz (",\"name\":..."); false = not ready. */
 	bool (*ready)(void *arg, struct buf *out);
 	void *arg;

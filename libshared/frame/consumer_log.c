@@ -18,9 +18,10 @@ enum {
 	GAP_LEAST = 10, /* of offsets; control records leave smaller ones */
 };
 
-/* Where a log is, and what we wanted of it. */
+/* What a log has, and what we wanted of it. */
 struct extent {
 	int64_t low, high, wanted;
+	bool anew; /* it ends before us: it is another log */
 };
 
 bool consumer_log_goes_on(struct consumer_owned *owned, int64_t offset)
@@ -73,7 +74,7 @@ static struct err begin_again(struct consumer *consumer, struct consumer_owned *
 	};
 
 	TRY(fence_cut(consumer->conf.pg, consumer->conf.group, &cut));
-	if (log->wanted > log->high) {
+	if (log->anew) {
 		TRY(replay_forget(consumer->conf.pg, &where));
 		TRY(consumer_replay_load(consumer));
 	}
@@ -87,17 +88,20 @@ static struct err look_at(struct consumer *consumer, struct consumer_owned *owne
 	const struct kafka_place place = { .topic = owned->partition->topic,
 		.partition = owned->partition->number };
 	bool back = owned->back_to != KAFKA_NO_OFFSET, gap = owned->gap_from != KAFKA_NO_OFFSET;
-	struct extent log = { .wanted = gap ? owned->gap_from : owned->partition->next };
+	int64_t next = owned->partition->next;
+	struct extent log = { .wanted = gap ? owned->gap_from : next };
 
 	TRY(kafka_consumer_ask_watermarks(consumer->kafka, &place, ASK_MS, &log.low, &log.high));
-	bool cut = log.wanted<log.low, anew = log.wanted> log.high;
-	if (cut || anew)
+	log.anew = log.high < next;
+	bool cut = log.wanted < log.low;
+	if (cut || log.anew)
 		tell(owned, "consumer.data_loss", &log);
 	else if (back)
 		tell(owned, "consumer.log_went_back", &log);
-	if (back || anew || (cut && !gap))
-		TRY(begin_again(consumer, owned, &log, anew || !back ? log.low : owned->back_to));
-	consumer->counts.cuts += cut || anew;
+	if (back || log.anew || (cut && !gap))
+		TRY(begin_again(
+			consumer, owned, &log, log.anew || !back ? log.low : owned->back_to));
+	consumer->counts.cuts += cut || log.anew;
 	owned->gap_from = KAFKA_NO_OFFSET;
 	owned->odd_ms = 0;
 	return err_ok();

@@ -22,9 +22,7 @@ static bool close_task(struct worker *worker, struct task *task, int64_t from_us
 	struct record *record = task->record;
 
 	worker->outages = 0;
-	if (record->route != NULL)
-		brake_tell(worker->conf->brakes, record->route->type->name, task->event.tenant,
-			task->fate == TASK_DONE ? BRAKE_GOOD : BRAKE_NOTHING, clock_mono_ms());
+	worker_brake(worker, task, task->fate == TASK_DONE ? BRAKE_GOOD : BRAKE_NOTHING);
 	worker_count(worker, task, fate_names[task->fate], clock_mono_us() - from_us);
 	schedule_finish(worker->conf->schedule, record, SCHEDULE_DONE, 0);
 	return true;

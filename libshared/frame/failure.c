@@ -96,28 +96,19 @@ static bool end_failed(struct worker *worker, struct task *task, const char *eve
 		worker, task, verdict.delay_ms > 0 ? verdict.delay_ms : VERDICT_WAIT_MAX_MS);
 }
 
-static void tell_brake(const struct worker *worker, const struct task *task, enum brake_event event)
-{
-	const struct route *route = task->record->route;
-
-	if (route != NULL && task->event.type != NULL)
-		brake_tell(worker->conf->brakes, route->type->name, task->event.tenant, event,
-			clock_mono_ms());
-}
-
 /* A dead letter that fails once more says nothing new about its tenant, nor does a replay. */
 static void tell_bad(const struct worker *worker, const struct task *task)
 {
 	bool known = task->entry.again || task->entry.epoch > 0;
 
-	tell_brake(worker, task, known ? BRAKE_NOTHING : BRAKE_BAD);
+	worker_brake(worker, task, known ? BRAKE_NOTHING : BRAKE_BAD);
 }
 
 /* Its letter is written; or it has one already, or was handled before. */
 static void tell_buried(struct worker *worker, struct task *task, struct err why)
 {
 	if (task->fate != TASK_DONE) {
-		tell_brake(worker, task, BRAKE_NOTHING);
+		worker_brake(worker, task, BRAKE_NOTHING);
 		worker_count(worker, task, task->fate == TASK_HELD ? "held" : "duplicate", -1);
 		return;
 	}
@@ -171,7 +162,7 @@ static bool brake_now(struct worker *worker, struct task *task, struct err e)
 	int64_t wait_ms = BRAKE_PAUSE_MS;
 
 	worker_log(worker, task, "record.provider_away", e);
-	tell_brake(worker, task, BRAKE_AWAY);
+	worker_brake(worker, task, BRAKE_AWAY);
 	if (brake_allows(worker->conf->brakes, task->record->route->type->name, task->event.tenant,
 		    clock_mono_ms(), &wait_ms))
 		wait_ms = BRAKE_PAUSE_MS;
@@ -218,7 +209,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 		return brake_now(worker, task, e);
 	case VERDICT_FORGET:
 		worker_count(worker, task, "fenced", -1);
-		tell_brake(worker, task, BRAKE_NOTHING);
+		worker_brake(worker, task, BRAKE_NOTHING);
 		return put_back(worker, task, verdict.delay_ms);
 	case VERDICT_BURY:
 		return bury(worker, task, verdict.why);

@@ -12,14 +12,14 @@
 	"r.id, r.topic, r.part, r.from_offset, r.to_offset, r.tenant_id, r.next_offset, r.rate, "  \
 	"r.kind, r.state"
 
-/* Closed ones count as long as a group that lost its last commit may read their records again: for
- * a rewind the span of a window (frame/takeover). */
+/* A closed rewind counts as long as a group that lost its last commit may read its records again.
+ */
 static const struct pg_statement load = { "replay_load",
 	"SELECT " COLUMNS " FROM replay r "
 	"JOIN unnest($2::text[], $3::bigint[]) AS u (t, n) ON r.topic = u.t AND r.part = u.n "
 	"LEFT JOIN progress AS p ON p.grp = r.grp AND p.topic = r.topic AND p.part = r.part "
 	"WHERE r.grp = $1 AND r.state <> 'refused' AND NOT r.log_gone AND (r.closed_at IS NULL "
-	"OR (r.kind = 'rewind' AND r.to_offset > coalesce(p.next_offset, 0) - 20000)) "
+	"OR (r.kind = 'rewind' AND r.to_offset > coalesce(p.next_offset, 0) - $4::bigint)) "
 	"ORDER BY r.id" };
 static const struct pg_statement forget = { "replay_forget",
 	"UPDATE replay SET log_gone = true, updated_at = now(), "
@@ -181,10 +181,10 @@ struct err replay_load(struct pg *pg, struct arena *arena, const char *group,
 	const struct places *places, struct replay_list *ret_list)
 {
 	const struct pg_rows *rows;
-	struct pg_arg args[3] = { pg_text(group) };
+	struct pg_arg args[4] = { pg_text(group), [3] = pg_int(REPLAY_AHEAD_MAX) };
 
 	TRY(places_args(arena, places, args + 1));
-	TRY(pg_query(pg, arena, &load, args, 3, &rows));
+	TRY(pg_query(pg, arena, &load, args, 4, &rows));
 	struct replay *items = arena_alloc(arena, pg_count(rows) * sizeof *items + 1);
 	if (items == NULL)
 		return arena_overflow();

@@ -38,6 +38,11 @@ struct replay {
 	} state;
 };
 
+/* As far, in offsets, as the last owner can have been ahead of what it had written down when it
+ * died: the span of a window (frame/schedule), and as much again for what was read before a pause
+ * took hold and for commits that were under way. */
+enum { REPLAY_AHEAD_MAX = 20000 };
+
 /* The replays of some partitions that wait, go on, or are of records that may be read again; in
  * arena memory. */
 struct replay_list {

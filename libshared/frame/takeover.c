@@ -5,11 +5,6 @@
 #include "frame/fence.h"
 #include "frame/journal.h"
 
-/* As far as the last owner can have been ahead of its progress row when it died: the span of a
- * window (frame/schedule), and as much again for what was read before a pause took hold and for
- * commits that were under way. */
-enum { WINDOW_OFFSETS = 20000 };
-
 static void tell(const struct takeover *takeover, const struct kafka_place *place,
 	const struct takeover_start *start)
 {
@@ -73,7 +68,7 @@ static struct err find_suspects(const struct takeover *takeover, const struct ka
 	if (!fence->has_progress || fence->clean)
 		return err_ok();
 	TRY(journal_last(takeover->pg, takeover->arena, &where, &after));
-	start->suspect_to = fence->next_offset + WINDOW_OFFSETS;
+	start->suspect_to = fence->next_offset + REPLAY_AHEAD_MAX;
 	if (after > start->suspect_to)
 		start->suspect_to = after;
 	return err_ok();

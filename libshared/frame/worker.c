@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "frame/trace.h"
 
@@ -41,6 +42,15 @@ void worker_log(
 		LOG_INT("offset", task->record->offset), LOG_INT("epoch", task->entry.epoch),
 		LOG_TEXT("type", task->event.type), LOG_TEXT("event_id", id),
 		LOG_TEXT("tenant", task->event.slug), LOG_TEXT("trace_id", trace), LOG_ERR(e));
+}
+
+void worker_brake(const struct worker *worker, const struct task *task, enum brake_event event)
+{
+	const struct route *route = task->record->route;
+
+	if (route != NULL && task->event.type != NULL)
+		brake_tell(worker->conf->brakes, route->type->name, task->event.tenant, event,
+			clock_mono_ms());
 }
 
 void worker_count(

@@ -4,6 +4,7 @@
 #ifndef ESTEIRA_FRAME_WORKER_H
 #define ESTEIRA_FRAME_WORKER_H
 
+#include "frame/brake.h"
 #include "frame/execute.h"
 #include "frame/transact.h"
 
@@ -22,6 +23,8 @@ void worker_free(struct worker *worker);
 
 void worker_log(
 	const struct worker *worker, const struct task *task, const char *event, struct err e);
+/* The end of a record, to the brake of its route and tenant; one that names neither has none. */
+void worker_brake(const struct worker *worker, const struct task *task, enum brake_event event);
 void worker_count(
 	const struct worker *worker, const struct task *task, const char *outcome, int64_t took_us);
 

@@ -102,6 +102,16 @@ const char *command_value(const struct command_call *call, const char *name)
 	return call->values[at];
 }
 
+bool command_id(const char *text, struct id *ret_id)
+{
+	struct id id;
+
+	if (!id_parse(str_of(text), &id) || id_is_nil(id))
+		return false;
+	*ret_id = id;
+	return true;
+}
+
 /* --- help --- */
 
 static void print_usage(const struct command *command, FILE *out)

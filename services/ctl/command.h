@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/id.h"
 
 enum { COMMAND_OPTIONS_MAX = 16 };
 
@@ -56,6 +57,10 @@ struct err command_parse(struct command_call *call, int argc, char *const *argv)
 /* The value of an option, "" for a flag that was given; NULL when it was not. The command has it.
  */
 const char *command_value(const struct command_call *call, const char *name);
+
+/* A UUID of the command line that is somebody's: in a filter the nil one would mean any. False:
+ * *ret_id is left alone. */
+bool command_id(const char *text, struct id *ret_id);
 
 /* --help of one command; of all, or of a noun's alone. */
 void command_help(const struct command *command, FILE *out);

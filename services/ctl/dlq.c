@@ -59,12 +59,6 @@ static struct err read_number(
 	return err_ok();
 }
 
-/* The nil id is nobody's; in a filter it would mean any. */
-static bool read_id(const char *text, struct id *ret_id)
-{
-	return id_parse(str_of(text), ret_id) && !id_is_nil(*ret_id);
-}
-
 /* What all but show have in common. */
 static struct err read_filter(
 	const struct command_call *call, struct pg *pg, struct store_dlq_filter *ret_filter)
@@ -75,7 +69,7 @@ static struct err read_filter(
 		.code = command_value(call, "--code"),
 		.limit = DLQ_LIMIT };
 
-	if (id != NULL && !read_id(id, &filter.id))
+	if (id != NULL && !command_id(id, &filter.id))
 		return bad(call, "--id", "no UUID");
 	TRY(read_time(call, "--from", &filter.from_ms));
 	TRY(read_time(call, "--to", &filter.to_ms));
@@ -225,7 +219,7 @@ static struct err show(const struct command_call *call)
 	struct codec_list letters;
 	bool found = false;
 
-	if (!read_id(call->operand, &filter.id))
+	if (!command_id(call->operand, &filter.id))
 		return bad(call, "no UUID", call->operand);
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(find_services(call, pg, NULL, &services));

@@ -152,7 +152,7 @@ static struct err read_filter(const struct command_call *call, struct store_repl
 
 	filter->group = command_value(call, "--group");
 	filter->topic = command_value(call, "--topic");
-	if (id == NULL || (id_parse(str_of(id), &filter->plan) && !id_is_nil(filter->plan)))
+	if (id == NULL || command_id(id, &filter->plan))
 		return err_ok();
 	if (!str_to_u64(str_of(id), &number) || number == 0 || number > INT64_MAX)
 		return err_reject(

@@ -52,6 +52,7 @@ class World:
         self.load = Load(cluster, seed, rate)
         self.wanted, self.deaths, self.calm = {}, 0, []
         self.lossy = False  # Postgres has lost what it had committed
+        self.log = None     # what the checker reads; a fault may have to let it read in time
         self.began = time.monotonic()
         self.admin = confluent_kafka.admin.AdminClient(
             {"bootstrap.servers": cluster.kafka_bootstrap, "log_level": 0})

@@ -15,6 +15,7 @@ import pytest
 
 import belt
 import rig
+from scrape import Scrape
 
 sys.path.insert(0, os.path.join(belt.ROOT, "tests/reference"))
 # pylint: disable=wrong-import-position
@@ -84,6 +85,10 @@ class Plant:
     def readyz(self, instance=1):
         """(status, answer)"""
         return self._ask(instance, "/readyz")
+
+    def scrape(self, instance=1):
+        """Its /metrics."""
+        return Scrape(self.stack.service("reference", instance).admin)
 
     def _ask(self, instance, path):
         url = self.stack.service("reference", instance).admin + path

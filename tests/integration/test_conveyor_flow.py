@@ -11,7 +11,6 @@ import belt
 import conveyor
 import reference
 import rig
-from test_metrics import Scrape
 
 FLOOD, KEYS = 10000, 20
 DELAY_MS = 2  # of an entry
@@ -123,7 +122,7 @@ def test_who_lost_its_claim_writes_nothing_down(plant):
     belt.wait_for("a call", lambda: plant.charged(charge) == (1, 1))
     plant.stack.psql("UPDATE reference.claim SET owner = 'another', lease_until = now() + interval '9 s'"
                      f" WHERE tenant_id = '{tenant}'")
-    belt.wait_for("the next try", lambda: Scrape(plant.stack.service("reference", 1).admin).sum(
+    belt.wait_for("the next try", lambda: plant.scrape().sum(
         "esteira_records_total", outcome="claimed") >= 1)
     state = f"SELECT state FROM reference.effect WHERE effect_key = '{charge}'"
     assert plant.row(state) == ("sending",)

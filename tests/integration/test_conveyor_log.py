@@ -8,7 +8,6 @@ import confluent_kafka.admin
 import belt
 import conveyor
 import conveyor_replay as after
-from test_metrics import Scrape
 
 TOPIC = conveyor.TOPIC
 
@@ -17,7 +16,7 @@ make_plant = conveyor.fixture()
 
 def cuts(plant):
     """How often the running process saw one."""
-    return Scrape(plant.stack.service("reference", 1).admin).sum("esteira_consumer_cuts_total")
+    return plant.scrape().sum("esteira_consumer_cuts_total")
 
 
 def delete_before(plant, offset):
@@ -38,15 +37,20 @@ def send(plant, tenant, first, last):
     plant.sender.flush()
 
 
-def test_what_was_cut_is_counted_and_the_rest_is_handled(plant):
-    tenant = plant.fresh()
-    send(plant, tenant, 0, 20)
-    belt.wait_for("the first", lambda: len(plant.entries(tenant)) == 20)
+def cut(plant, tenant, handled, last, left):
+    """So many are handled and the others wait; retention leaves the end of them; the service is back."""
+    send(plant, tenant, 0, handled)
+    belt.wait_for("the first", lambda: len(plant.entries(tenant)) == handled)
     plant.no_lag()
     plant.stop()
-    send(plant, tenant, 20, 60)
-    delete_before(plant, plant.ends()[plant.partition] - 15)
+    send(plant, tenant, handled, last)
+    delete_before(plant, plant.ends()[plant.partition] - left)
     plant.start()
+
+
+def test_what_was_cut_is_counted_and_the_rest_is_handled(plant):
+    tenant = plant.fresh()
+    cut(plant, tenant, 20, 60, 15)
     belt.wait_for("the rest", lambda: plant.entries(tenant) == [*range(20), *range(45, 60)])
     belt.wait_for("a cut", lambda: cuts(plant) == 1)
     plant.no_lag()
@@ -55,13 +59,7 @@ def test_what_was_cut_is_counted_and_the_rest_is_handled(plant):
 def test_nothing_is_left_of_the_log(plant):
     """Nobody waits for records that are gone: the lag would call for workers for ever."""
     tenant = plant.fresh()
-    send(plant, tenant, 0, 5)
-    belt.wait_for("the first", lambda: len(plant.entries(tenant)) == 5)
-    plant.no_lag()
-    plant.stop()
-    send(plant, tenant, 5, 30)
-    delete_before(plant, plant.ends()[plant.partition])
-    plant.start()
+    cut(plant, tenant, 5, 30, 0)
     plant.no_lag()
     assert cuts(plant) == 1
     send(plant, tenant, 30, 32)

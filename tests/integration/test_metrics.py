@@ -2,23 +2,15 @@
 import json
 import os
 import re
-import sys
 import urllib.request
 import uuid
 
-import pytest
-
 import belt
-import rig
-
-sys.path.insert(0, os.path.join(belt.ROOT, "tests/reference"))
-# pylint: disable=wrong-import-position
-import provider as stub  # noqa: E402
-import reference  # noqa: E402
+import conveyor
+import reference
 
 ENTRY, CHARGE = "reference.entry.requested.v1", "reference.charge.requested.v1"
 SPEC = re.compile(r"METRICS_(COUNTER|GAUGE|HISTOGRAM),\s*\"(\w+)\"")
-SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 
 
 def documented():
@@ -40,55 +32,17 @@ def declared():
     return found
 
 
-class Scrape:
-    """One look at /metrics."""
-
-    def __init__(self, admin):
-        with urllib.request.urlopen(admin + "/metrics", timeout=10) as got:
-            text = got.read().decode()
-        self.types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
-        self.samples = []
-        for line in text.splitlines():
-            if not line.startswith("#"):
-                name, labels, value = SAMPLE.match(line).groups()
-                self.samples.append((name, dict(re.findall(r'(\w+)="(.*?)"', labels or "")),
-                                     float(value)))
-
-    def sum(self, name, **labels):
-        """Of the samples with these labels; 0 when there are none."""
-        return sum(value for n, found, value in self.samples
-                   if n == name and labels.items() <= found.items())
-
-    def family(self, sample):
-        """The metric a sample belongs to."""
-        cut = re.sub("_(bucket|sum|count)$", "", sample)
-        return cut if self.types.get(cut) == "histogram" else sample
-
-
-@pytest.fixture(scope="module", name="provider")
-def make_provider():
-    with stub.Provider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module", name="plant")
-def make_plant(provider):
-    with rig.temporary((), ()) as plant:
-        reference.prepare(plant.stack)
-        plant.admin = reference.start(plant.stack, 1, **{
-            "ESTEIRA_REFERENCE_PROVIDER_URL": provider.url,
-            "ESTEIRA_REFERENCE_TIMEOUT_MS": "2000"}).admin
-        yield plant
+make_plant = conveyor.fixture()
 
 
 def test_every_metric_is_documented():
     assert {name: kind for name, (kind, _) in documented().items()} == declared()
 
 
-def test_figures(plant, provider):
+def test_figures(plant):
     tenant, charge = str(uuid.uuid4()), f"c-{uuid.uuid4()}"
-    provider.tell("500-after", key=charge)
-    provider.tell_lookups(500)
+    plant.provider.tell("500-after", key=charge)
+    plant.provider.tell_lookups(500)
     with reference.Sender(plant.stack) as sender:
         twice = sender.entry(tenant, "k", 1)
         sender.entry(tenant, "k", 1, event_id=twice)
@@ -97,12 +51,12 @@ def test_figures(plant, provider):
         sender.charge(tenant, charge)
 
     def settled():
-        seen = Scrape(plant.admin)
+        seen = plant.scrape()
         return (seen.sum("esteira_records_total", type=ENTRY) == 4
                 and seen.sum("esteira_effects", state="unknown") == 1
                 and seen.sum("esteira_outbox_delay_seconds_count") >= 3)
     belt.wait_for("four entries and an effect nobody knows about", settled, 60)
-    seen = Scrape(plant.admin)
+    seen = plant.scrape()
     for outcome, count in (("done", 2), ("duplicate", 1), ("dead", 1)):
         assert seen.sum("esteira_records_total", type=ENTRY, outcome=outcome) == count, outcome
     assert seen.sum("esteira_dead_letters_total", **{"class": "schema"}) == 1
@@ -119,7 +73,7 @@ def test_figures(plant, provider):
 
 
 def test_what_is_shown_is_documented(plant):
-    seen, known = Scrape(plant.admin), documented()
+    seen, known = plant.scrape(), documented()
     for name, labels, _ in seen.samples:
         family = seen.family(name)
         assert family in known, name
@@ -138,20 +92,21 @@ def test_age_and_lag_grow_while_a_record_is_worked_on(plant):
         sender.entry(tenant, "slow", 1, "slow:3000")
         for n in range(5):
             sender.entry(tenant, "slow", n + 2)
-    belt.wait_for("an old record", lambda: Scrape(plant.admin).sum(
+    belt.wait_for("an old record", lambda: plant.scrape().sum(
         "esteira_oldest_unhandled_seconds") > 1, 20)
-    seen = Scrape(plant.admin)
+    seen = plant.scrape()
     assert seen.sum("esteira_consumer_lag_records") >= 6
     assert seen.sum("esteira_consumer_runnable_lag_records") == \
         seen.sum("esteira_consumer_lag_records")
-    belt.wait_for("nothing left", lambda: Scrape(plant.admin).sum(
+    belt.wait_for("nothing left", lambda: plant.scrape().sum(
         "esteira_oldest_unhandled_seconds") == 0, 30)
-    belt.wait_for("no lag", lambda: Scrape(plant.admin).sum("esteira_consumer_lag_records") == 0, 30)
+    belt.wait_for("no lag", lambda: plant.scrape().sum("esteira_consumer_lag_records") == 0, 30)
 
 
 def test_health(plant):
-    with urllib.request.urlopen(plant.admin + "/livez", timeout=10) as got:
+    admin = plant.stack.service("reference", 1).admin
+    with urllib.request.urlopen(admin + "/livez", timeout=10) as got:
         assert json.load(got) == {"status": "alive"}
-    with urllib.request.urlopen(plant.admin + "/readyz", timeout=10) as got:
+    with urllib.request.urlopen(admin + "/readyz", timeout=10) as got:
         state = json.load(got)
     assert {"partitions", "braked", "holds", "parked", "dependencies"} <= set(state)
