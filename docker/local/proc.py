@@ -188,10 +188,20 @@ def port_free(port):
     return True
 
 
-def pick_port(taken):
-    """A free loopback port below the ephemeral range, so no outgoing connection can grab it."""
+def hold_port():
+    """A free loopback port below the ephemeral range, so no outgoing connection can grab it.
+
+    -> a socket that is bound to it and does not listen: as long as it is open no other stack gets the
+    port, and a server that sets SO_REUSEADDR can listen on it.
+    """
     for _ in range(1000):
-        port = random.SystemRandom().randrange(18000, 32000)
-        if port not in taken and port_free(port):
-            return port
+        s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            # without SO_REUSEADDR, which would let two of us have it
+            s.bind(("127.0.0.1", random.SystemRandom().randrange(18000, 32000)))
+        except OSError:
+            s.close()
+            continue
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return s
     raise StepError("ports", "no free loopback port between 18000 and 32000", "end other stacks")

@@ -146,6 +146,17 @@ def postgres_ready(stack, name="postgres"):
         check=False).returncode == 0
 
 
+def postgres_ask(stack, sql, role, database):
+    """Unaligned rows as text."""
+    done = subprocess.run(
+        ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
+         str(stack.postgres_port), "-U", role, "-d", database], input=sql, text=True, check=False,
+        env={**os.environ, "PGPASSWORD": stack.secrets["roles"][role]}, capture_output=True)
+    if done.returncode != 0:
+        raise StepError("psql", done.stderr.strip(), "see ./dev logs postgres")
+    return done.stdout
+
+
 def postgres_finish(stack):
     known = stack.psql("SELECT 1 FROM pg_database WHERE datname = 'esteira'", database="postgres")
     if not known.strip():

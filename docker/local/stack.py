@@ -66,6 +66,7 @@ class Stack:
         self.bin_dir = os.path.abspath(
             bin_dir or os.environ.get("ESTEIRA_BIN_DIR") or os.path.join(ROOT, "build/release/bin"))
         self._children, self._mutex = {}, threading.Lock()
+        self._held = []  # the ports that were picked are ours though nobody listens yet
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o755)
         if not proc.reachable(self.user, self.dir):
@@ -230,7 +231,8 @@ class Stack:
                 if not old or not proc.port_free(old):
                     if old and keep:
                         raise StepError(name, f"port {old} is taken", "end what listens there")
-                    self.ports[key] = proc.pick_port(set(self.ports.values()))
+                    self._held.append(proc.hold_port())
+                    self.ports[key] = self._held[-1].getsockname()[1]
 
     def _spawn(self, name, argv, env, extra):
         log = self.path(f"log/{name}.log")
@@ -258,8 +260,9 @@ class Stack:
             elif time.monotonic() > deadline:
                 reason = f"not ready after {timeout_s:.0f} s"
             if reason:
-                raise StepError(name, f"{reason}; its log ends:\n{proc.last_lines(log)}",
-                                f"read {log}")
+                ended = [n for n in self.servers if n in self.state["procs"] and not self.pid(n)]
+                raise StepError(name, f"{reason} (servers that ended: {', '.join(ended) or 'none'}); "
+                                f"its log ends:\n{proc.last_lines(log)}", f"read {log}")
             time.sleep(0.02)
 
     def _start_server(self, name, keep=False):
@@ -327,6 +330,8 @@ class Stack:
                 list(pool.map(self.stop_one, group))
         for pid, start in proc.marked(self._mark):
             proc.end(pid, start)
+        while self._held:
+            self._held.pop().close()
         self.state["procs"] = {}
         if wipe:
             shutil.rmtree(self.dir)
@@ -337,14 +342,7 @@ class Stack:
 
     def psql(self, sql, role="postgres", database=DATABASE):
         """Run SQL, answer unaligned rows as text."""
-        env = {**os.environ, "PGPASSWORD": self.secrets["roles"][role]}
-        done = subprocess.run(
-            ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
-             str(self.postgres_port), "-U", role, "-d", database], input=sql, env=env,
-            capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise StepError("psql", done.stderr.strip(), "see ./dev logs postgres")
-        return done.stdout
+        return servers.postgres_ask(self, sql, role, database)
 
     def deploy(self):
         """Migrations and the roles' passwords. Quick when nothing changed. -> True if deployed."""

@@ -168,3 +168,11 @@ struct err arena_overflow(void)
 {
 	return err_reject(ERR_CODE_RECORD_TOO_LARGE, "the memory of one message is used up");
 }
+
+struct err arena_keep_err(struct arena *arena, struct err e)
+{
+	const char *msg = e.kind == ERR_OK ? e.msg : arena_strdup(arena, str_of(e.msg));
+
+	e.msg = msg == NULL ? err_code_title(e.code) : msg;
+	return e;
+}

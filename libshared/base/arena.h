@@ -43,4 +43,7 @@ size_t arena_used(const struct arena *arena);
 /* The failure of a NULL from this arena: ERR_REJECT, record-too-large. */
 struct err arena_overflow(void) ERR_MUST_USE;
 
+/* e, with its message copied into the arena; without room the title of its code. */
+struct err arena_keep_err(struct arena *arena, struct err e) ERR_MUST_USE;
+
 #endif

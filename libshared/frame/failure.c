@@ -28,7 +28,7 @@ static void take_note_back(struct worker *worker, struct record *record)
 		return;
 	struct pg *pg = pg_pool_take(worker->conf->pool);
 	struct err e = journal_undo(pg, worker->transact.arena, &batch);
-	pg_pool_give(worker->conf->pool, pg);
+	e = pg_pool_give(worker->conf->pool, pg, worker->transact.arena, e);
 	record->past.noted = e.kind != ERR_OK;
 	record->past.suspect = e.kind == ERR_OK;
 }
@@ -241,8 +241,7 @@ static struct err look_into_journal(
 	struct pg *pg = pg_pool_take(worker->conf->pool);
 	struct err e = journal_look(pg, worker->transact.arena, &batch, ret_count);
 
-	pg_pool_give(worker->conf->pool, pg);
-	return e;
+	return pg_pool_give(worker->conf->pool, pg, worker->transact.arena, e);
 }
 
 static bool note_and_run(struct worker *worker, struct record *record,
@@ -252,7 +251,7 @@ static bool note_and_run(struct worker *worker, struct record *record,
 	struct pg *pg = pg_pool_take(worker->conf->pool);
 	struct err e = journal_note(pg, worker->transact.arena, &batch);
 
-	pg_pool_give(worker->conf->pool, pg);
+	e = pg_pool_give(worker->conf->pool, pg, worker->transact.arena, e);
 	if (e.kind != ERR_OK)
 		return failure_judge(worker, &worker->tasks[0], e);
 	record->past.suspect = false;
@@ -280,7 +279,7 @@ bool failure_note_all(struct worker *worker, size_t records)
 		fresh = fresh && e.kind == ERR_OK && counts[i] == 0;
 	if (fresh)
 		e = journal_note(pg, arena, &batch);
-	pg_pool_give(worker->conf->pool, pg);
+	e = pg_pool_give(worker->conf->pool, pg, arena, e);
 	for (size_t i = 0; i < records && fresh && e.kind == ERR_OK; i++) {
 		worker->records[i]->past.suspect = false;
 		worker->records[i]->past.noted = true;

@@ -26,6 +26,7 @@ enum {
 	CONF_ARENA_BYTES = 1 << 20,
 	THREADS_DEFAULT = 2,
 	PROBE_US = 1000000,
+	PROBE_BYTES = 64 << 10,
 	STOP_S = 10,
 	HEAPS = 2,
 	MAPPED_BYTES = 128 << 10, /* from that size on memory goes back when it is freed */
@@ -160,6 +161,7 @@ static struct err check_role(const struct pg_conf *conf, struct arena *arena)
 	struct err e = pg_query(pg, arena, &safe, NULL, 0, &rows);
 	if (e.kind == ERR_OK && pg_get_int(rows, 0, 0) == 0)
 		e = err_fatal(ERR_CODE_UNSAFE_ROLE, err_code_title(ERR_CODE_UNSAFE_ROLE));
+	e = arena_keep_err(arena, e);
 	pg_free(pg);
 	return e;
 }
@@ -167,13 +169,18 @@ static struct err check_role(const struct pg_conf *conf, struct arena *arena)
 /* Postgres may come up after us; a wrong role never becomes right. */
 static struct err check_roles(struct service_context *context)
 {
+	struct arena *arena SCOPED(arena_drop) = arena_new(PROBE_BYTES);
+
+	if (arena == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	for (;;) {
-		struct err e = check_role(&context->names.pg, context->arena);
+		struct err e = check_role(&context->names.pg, arena);
 		if (e.kind == ERR_OK)
-			e = check_role(&context->names.frame, context->arena);
+			e = check_role(&context->names.frame, arena);
 		if (e.kind != ERR_RETRY)
-			return e;
+			return arena_keep_err(context->arena, e);
 		LOG(LOG_WARN, "service.waits_for_postgres", LOG_ERR(e));
+		arena_reset(arena);
 		usleep(PROBE_US);
 	}
 }

@@ -92,7 +92,7 @@ struct err transact_run(const struct transact *t, struct transact_call *call)
 		e = call->run(t, pg, call);
 	if (e.kind != ERR_OK)
 		pg_rollback(pg);
-	pg_pool_give(t->conf->pool, pg);
+	e = pg_pool_give(t->conf->pool, pg, t->arena, e);
 	if (e.kind == ERR_OK || health_part_of(e) == HEALTH_POSTGRES)
 		health_report(t->conf->health, HEALTH_POSTGRES, e, clock_mono_us() - from_us);
 	if (e.kind == ERR_OK)

@@ -69,6 +69,16 @@ static struct err away(struct pg *pg)
 	return err_retry(ERR_CODE_POSTGRES_AWAY, "the connection to the database was lost");
 }
 
+/* In libpq's words: whom we asked, and whether nobody listens or we are not let in. No secrets. */
+static struct err refused(struct pg *pg)
+{
+	const char *why = pg->conn == NULL ? "no memory" : PQerrorMessage(pg->conn);
+
+	snprintf(pg->message, sizeof pg->message, "%.*s", (int)strcspn(why, "\n"), why);
+	disconnect(pg);
+	return err_retry(ERR_CODE_POSTGRES_AWAY, pg->message);
+}
+
 /* Class 08, 57P0x and 53 say that the server is not there for us; the class tells what to do next.
  */
 static struct err classify(struct pg *pg, const PGresult *result, bool sound)
@@ -120,7 +130,7 @@ static struct err connect_now(struct pg *pg)
 	disconnect(pg);
 	pg->conn = PQconnectdbParams(keys, values, 1);
 	if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK)
-		return away(pg);
+		return refused(pg);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
 	PQsetNoticeProcessor(pg->conn, drop_notice, NULL);
 	if (PQenterPipelineMode(pg->conn) != 1)

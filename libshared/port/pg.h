@@ -113,7 +113,7 @@ void pg_free(struct pg *pg);
  * ERR_RETRY try-again (serialization, deadlock, lock or statement timeout), ERR_RETRY timeout (we
  * left a transaction idle for 5 s), ERR_REJECT bad-record
  * (the server refuses a value: class 22, or a constraint refuses the row: class 23), ERR_FATAL
- * internal (anything else is our bug).
+ * internal (anything else is our bug). Their messages live until the connection's next failure.
  */
 
 /* Queues a statement; its failure appears at the next pg_query/pg_sync. */
@@ -169,6 +169,9 @@ struct pg_pool;
 struct pg_pool *pg_pool_new(const struct pg_conf *conf, unsigned count);
 void pg_pool_free(struct pg_pool *pool);
 struct pg *pg_pool_take(struct pg_pool *pool);
-void pg_pool_give(struct pg_pool *pool, struct pg *pg);
+/* e: the last failure of the connection, or ERR_OK; it comes back with its message in the arena,
+ * because the next one who takes the connection writes over it. */
+struct err pg_pool_give(struct pg_pool *pool, struct pg *pg, struct arena *arena, struct err e)
+	ERR_MUST_USE;
 
 #endif

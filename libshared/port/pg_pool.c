@@ -53,10 +53,13 @@ struct pg *pg_pool_take(struct pg_pool *pool)
 	return pg;
 }
 
-void pg_pool_give(struct pg_pool *pool, struct pg *pg)
+struct err pg_pool_give(struct pg_pool *pool, struct pg *pg, struct arena *arena, struct err e)
 {
+	struct err kept = arena_keep_err(arena, e);
+
 	pthread_mutex_lock(&pool->lock);
 	pool->free[pool->free_count++] = pg;
 	pthread_cond_signal(&pool->freed);
 	pthread_mutex_unlock(&pool->lock);
+	return kept;
 }

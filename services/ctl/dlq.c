@@ -176,7 +176,7 @@ static struct err read_state(
 
 static struct err list(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_dlq_filter filter;
 	struct services services;
 	struct codec_list letters;
@@ -192,7 +192,7 @@ static struct err list(const struct command_call *call)
 
 static struct err stats(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_dlq_filter filter;
 	struct services services;
 	struct codec_list some, all = { NULL, 0 };
@@ -210,7 +210,7 @@ static struct err stats(const struct command_call *call)
 
 static struct err show(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_dlq_filter filter = {
 		.from_ms = CODEC_NO_INT, .to_ms = CODEC_NO_INT, .limit = 1
 	};
@@ -324,7 +324,7 @@ static struct err apply(const struct command_call *call, struct pg *pg, const st
 
 static struct err decide(const struct command_call *call, bool discard)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct plan plan = { .rate = DLQ_RATE, .discard = discard };
 	struct store_dlq_outcome outcome = { 0 };
 	struct store_dlq_filter filter;

@@ -227,7 +227,7 @@ static struct err find_services(
 
 static struct err list(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct groups_look *look SCOPED(groups_look_close) = NULL;
 	bool detailed = command_value(call, "--partitions") != NULL;
 	const struct codec_type *type = detailed ? &groups_partitions : &groups_rows;

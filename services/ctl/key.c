@@ -109,7 +109,7 @@ static struct err insert(
 
 static struct err create(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct key_made key SCOPED(key_wipe) = { 0 };
 	struct store_new_key row = { 0 };
 	bool wanted[KEY_SCOPES];
@@ -128,7 +128,7 @@ static struct err create(const struct command_call *call)
 
 static struct err list(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct tenant tenant;
 	struct codec_list rows;
 
@@ -140,7 +140,7 @@ static struct err list(const struct command_call *call)
 
 static struct err revoke(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct tenant tenant;
 	bool changed = false;
 

@@ -102,7 +102,7 @@ static struct err make_range(
 
 static struct err plan(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct replay_plan range = { .rate = 0 };
 
 	TRY(replay_plan_read(call, &range));
@@ -123,7 +123,7 @@ static struct err start(const struct command_call *call)
 {
 	const struct topic_space space = space_of(call->config);
 	const struct outbox_conf outbox = { &space, "ctl" };
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct replay_plan range = { .row.plan = id_v7() };
 	char *id = arena_alloc(call->arena, ID_TEXT_BYTES);
 
@@ -194,7 +194,7 @@ static struct err apply(const struct command_call *call, const struct store_repl
 {
 	const struct topic_space space = space_of(call->config);
 	const struct outbox_conf outbox = { &space, "ctl" };
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_replay_filter filter = { .id = 0 };
 	struct store_replay_change full = *change;
 	int64_t count = 0;
@@ -271,7 +271,7 @@ static struct err append(struct codec_list *all, const struct codec_list *some)
 
 static struct err status(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_replay_filter filter = { .id = 0 };
 	struct codec_list some,
 		all = { arena_alloc(call->arena, ROWS_MAX * sizeof(struct store_replay_state)), 0 };

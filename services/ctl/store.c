@@ -39,28 +39,28 @@ static const struct pg_statement revoke_key = { "store_revoke_key",
 
 /* --- the connection --- */
 
+static void close_later(void *arg)
+{
+	pg_free(arg);
+}
+
 struct err store_open(const char *url, struct arena *arena, struct pg **ret_pg)
 {
 	const struct pg_conf conf = { url, "estctl", 0 };
 	const struct pg_rows *rows;
-	struct pg *pg SCOPED(store_close) = pg_new(&conf);
+	struct pg *pg = pg_new(&conf);
 
-	if (pg == NULL)
+	if (pg == NULL || !arena_defer(arena, close_later, pg)) {
+		pg_free(pg);
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a connection");
+	}
 	TRY(pg_query(pg, arena, &may_see_all, NULL, 0, &rows));
 	if (pg_get_int(rows, 0, 0) == 0)
 		return err_fatal(ERR_CODE_BAD_CONFIG,
 			"ESTEIRA_PG_OWNER_URL: the role is under row-level security and would see "
 			"nothing");
 	*ret_pg = pg;
-	pg = NULL;
 	return err_ok();
-}
-
-void store_close(struct pg **pg)
-{
-	pg_free(*pg);
-	*pg = NULL;
 }
 
 struct err store_undo(struct pg *pg, struct err e)

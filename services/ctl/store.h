@@ -14,10 +14,9 @@
 struct pg;
 struct pg_array;
 
-/* Connects and looks at the role. ERR_FATAL bad-config: row-level security would hide rows from it.
- */
+/* Connects and looks at the role; the connection lives as long as the arena, as do the texts of its
+ * failures. ERR_FATAL bad-config: row-level security would hide rows from it. */
 struct err store_open(const char *url, struct arena *arena, struct pg **ret_pg) ERR_MUST_USE;
-void store_close(struct pg **pg); /* the SCOPED form; *pg NULL is fine */
 
 /* --- for the other store_*.c --- */
 

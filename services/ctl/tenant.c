@@ -76,7 +76,7 @@ static struct err make_key(const char *master_file, struct tenant tenant, uint8_
 
 static struct err create(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct store_new_tenant tenant = { .tenant = { id_v7() } };
 	uint8_t blob[SEAL_KEY_TENANT_BYTES];
 	bool created = false;
@@ -98,7 +98,7 @@ static struct err create(const struct command_call *call)
 
 static struct err list(const struct command_call *call)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct codec_list rows;
 
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
@@ -116,7 +116,7 @@ static struct err refuse(struct arena *arena, const char *slug, const char *from
 
 static struct err become(const struct command_call *call, const char *to)
 {
-	struct pg *pg SCOPED(store_close) = NULL;
+	struct pg *pg;
 	struct tenant tenant;
 	const char *from;
 

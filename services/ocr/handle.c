@@ -160,8 +160,7 @@ static struct err aside(struct job *job, struct err (*ask)(struct job *job, stru
 		e = pg_commit(pg);
 	if (e.kind != ERR_OK)
 		pg_rollback(pg);
-	pg_pool_give(pool, pg);
-	return e;
+	return pg_pool_give(pool, pg, job->scope->arena, e);
 }
 
 static struct err ask_own_key(struct job *job, struct pg *pg)

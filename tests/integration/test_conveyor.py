@@ -266,7 +266,7 @@ def test_a_record_far_ahead_that_kills_the_process_is_found(plant):
 def test_a_handler_that_never_ends_is_found(plant, kind):
     """/livez says so; what SIGTERM leaves unfinished is suspect, as after a kill."""
     tenant = plant.fresh()
-    hasty = {"ESTEIRA_STEP_MAX_MS": "1000", "ESTEIRA_WORK_MAX_MS": "1000", "ESTEIRA_DRAIN_MS": "500"}
+    hasty = {"ESTEIRA_STEP_MAX_MS": "3000", "ESTEIRA_WORK_MAX_MS": "3000", "ESTEIRA_DRAIN_MS": "500"}
     plant.start(**hasty)
     poison = getattr(plant.sender, kind)(tenant, f"loop-{tenant}", 1, "loop")
     plant.sender.entry(tenant, "a", 1)
@@ -279,8 +279,10 @@ def test_a_handler_that_never_ends_is_found(plant, kind):
             plant.start(**hasty)
             restarts += 1
         return plant.letter(poison)
-    assert belt.wait_for("a dead letter", dead, 180, 0.2) == ("crash",) and 3 <= restarts <= 4
-    belt.wait_for("the other", lambda: plant.entries(tenant) == [1])
+    assert belt.wait_for("a dead letter", dead, 300, 0.2) == ("crash",)
+    assert 3 <= restarts <= 5  # the first one is not written down; a step may be slow once
+    belt.wait_for(lambda: f"the other; now {plant.entries(tenant)}, {plant.readyz()}",
+                  lambda: plant.entries(tenant) == [1], 60)
     assert plant.count("SELECT count(*) FROM reference.claim") == 0
     plant.start()
 

@@ -4,6 +4,7 @@ the right tenant, and is told.
 Letters of schema ocr stay where they are, because no ocr runs here; those of audit go all the way."""
 import concurrent.futures
 import json
+import re
 import struct
 import uuid
 
@@ -387,6 +388,16 @@ def test_the_migrations_role_is_enough(plant, letters):
         plant.stack.estctl("dlq", *args, env=env)
     assert (letters.field(first), letters.field(second)) == ("redriving", "discarded")
     assert len(letters.told(second, "discarded", "ocr")) == 1
+
+
+def test_who_is_not_let_in_learns_why(plant):
+    url = plant.stack.psql_url("esteira_migrator")
+    wrong = re.sub(":[^:@]+@", ":nopassword@", url)
+    with pytest.raises(StepError, match="password authentication failed for user .esteira_migrator"):
+        plant.stack.estctl("dlq", "list", env={"ESTEIRA_PG_OWNER_URL": wrong})
+    nobody = re.sub(r"@127.0.0.1:\d+", "@127.0.0.1:1", url)
+    with pytest.raises(StepError, match="port 1 failed: Connection refused"):
+        plant.stack.estctl("dlq", "list", env={"ESTEIRA_PG_OWNER_URL": nobody})
 
 
 def test_postgres_away(plant, letters):

@@ -65,6 +65,23 @@ START_TEST(keeps_its_ceiling)
 }
 END_TEST
 
+START_TEST(keeps_what_an_error_says)
+{
+	char text[] = "the row is gone";
+	struct arena *arena = arena_new(1000);
+
+	struct err kept = arena_keep_err(arena, err_retry(ERR_CODE_TRY_AGAIN, text));
+	text[0] = 'T';
+	ck_assert_str_eq(kept.msg, "the row is gone");
+	ck_assert(err_is(kept, ERR_CODE_TRY_AGAIN) && kept.kind == ERR_RETRY);
+	while (arena_alloc(arena, 16) != NULL)
+		;
+	kept = arena_keep_err(arena, err_retry(ERR_CODE_TRY_AGAIN, text));
+	ck_assert_str_eq(kept.msg, err_code_title(ERR_CODE_TRY_AGAIN));
+	arena_free(arena);
+}
+END_TEST
+
 /* Sizes next to SIZE_MAX must not wrap into small ones. */
 START_TEST(does_not_wrap)
 {
@@ -151,6 +168,7 @@ int main(void)
 
 	tcase_add_test(tcase, hands_out);
 	tcase_add_test(tcase, keeps_its_ceiling);
+	tcase_add_test(tcase, keeps_what_an_error_says);
 	tcase_add_test(tcase, does_not_wrap);
 	tcase_add_test(tcase, copies_text);
 	tcase_add_test(tcase, cleans_up_last_first);
