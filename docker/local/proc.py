@@ -169,7 +169,7 @@ def last_lines(path, count=12):
     """The end of a log file, for an error message."""
     try:
         with open(path, "rb") as f:
-            f.seek(max(0, os.path.getsize(path) - 8192))
+            f.seek(max(0, os.path.getsize(path) - 1024 * count))
             lines = f.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
