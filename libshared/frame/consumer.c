@@ -180,7 +180,7 @@ static void measure_lag(struct consumer *consumer)
 /* --- life --- */
 
 static const struct kafka_consumer_events events = { consumer_assign_given, consumer_assign_taken,
-	on_record };
+	on_record, consumer_commit_failed };
 
 struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret_consumer)
 {

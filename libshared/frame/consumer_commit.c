@@ -4,13 +4,17 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "frame/assign.h"
 #include "frame/fence.h"
 #include "frame/journal.h"
 #include "port/kafka.h"
 #include "port/pg.h"
 
-enum { COMMIT_MS = 100 }; /* at most this long behind: a slow commit is phantom lag to KEDA */
+enum {
+	COMMIT_MS = 100, /* at most this long behind: a slow commit is phantom lag to KEDA */
+	PAUSE_MS = 1000, /* after a failure */
+};
 
 /* With nothing unfinished the position counts: it also steps over control records. */
 static int64_t commit_point(struct consumer *consumer, const struct consumer_owned *owned)
@@ -128,11 +132,33 @@ static struct err commit(struct consumer *consumer, bool last)
 	return forget_suspects(consumer);
 }
 
+/* Not at every turn. */
+static void pause_commits(struct consumer *consumer)
+{
+	consumer->times.commit_ms = clock_mono_ms() + PAUSE_MS;
+}
+
 void consumer_commit_turn(struct consumer *consumer, bool last)
 {
 	struct err e = commit(consumer, last);
 
 	consumer_state_tell(consumer, e);
 	if (e.kind != ERR_OK)
-		consumer->times.commit_ms = clock_mono_ms() + 1000; /* not at every turn */
+		pause_commits(consumer);
+}
+
+/* Nothing may come that would move the partition again: what Kafka does not know would be a lag for
+ * ever. */
+void consumer_commit_failed(void *arg, const struct kafka_place *places, size_t count, struct err e)
+{
+	struct consumer *consumer = arg;
+
+	LOG(LOG_WARN, "consumer.commit_failed", LOG_INT("partitions", (int64_t)count), LOG_ERR(e));
+	for (size_t i = 0; i < count; i++) {
+		struct consumer_owned *owned =
+			consumer_state_find(consumer, places[i].topic, places[i].partition);
+		if (owned != NULL)
+			owned->committed = KAFKA_NO_OFFSET;
+	}
+	pause_commits(consumer);
 }

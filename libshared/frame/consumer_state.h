@@ -108,6 +108,9 @@ void consumer_assign_taken(void *arg, const struct kafka_place *places, size_t c
 /* consumer_commit: commits what moved, at most every 100 ms or at once when drained; last: now, and
  * we leave in order. Failures are told. */
 void consumer_commit_turn(struct consumer *consumer, bool last);
+/* Callback of port/kafka: commits came to nothing, and are made again. */
+void consumer_commit_failed(
+	void *arg, const struct kafka_place *places, size_t count, struct err e);
 
 /* consumer_replay: looks once a second for what a person has decided, and ends what is through. */
 void consumer_replay_turn(struct consumer *consumer);

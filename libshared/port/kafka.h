@@ -56,6 +56,10 @@ struct kafka_consumer_events {
 	/* A position the log does not have (expired, truncated, made anew) becomes its beginning
 	 * without a word: what comes then is not what was to come. */
 	void (*record)(void *arg, const struct kafka_record *record);
+	/* A commit that was not waited for came to nothing, after what the library tried; places as
+	 * they were committed. May be NULL. */
+	void (*uncommitted)(
+		void *arg, const struct kafka_place *places, size_t count, struct err e);
 };
 
 /* Joins the group and subscribes. Everything is copied but events, which must outlive the consumer.
@@ -86,7 +90,7 @@ struct err kafka_consumer_committed(struct kafka_consumer *consumer, struct kafk
 	size_t count, int timeout_ms) ERR_MUST_USE;
 
 /* Commits offsets with their metadata; wait = until the broker has answered. ERR_RETRY kafka-away.
- */
+ * Without wait a later failure is told by events->uncommitted. */
 struct err kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_place *places,
 	size_t count, bool wait) ERR_MUST_USE;
 

@@ -76,6 +76,34 @@ static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 	free(places);
 }
 
+/* The places that the broker did not take; all of them when it took none. */
+static void on_commit(rd_kafka_t *handle, rd_kafka_resp_err_t code,
+	rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct kafka_consumer *consumer = opaque;
+	struct kafka_place *places;
+	rd_kafka_resp_err_t why = code;
+	size_t count = 0;
+
+	(void)handle;
+	if (list == NULL || consumer->events->uncommitted == NULL ||
+		code == RD_KAFKA_RESP_ERR__NO_OFFSET ||
+		(places = places_of(consumer, list)) == NULL)
+		return;
+	for (int i = 0; i < list->cnt; i++) {
+		rd_kafka_resp_err_t its =
+			code != RD_KAFKA_RESP_ERR_NO_ERROR ? code : list->elems[i].err;
+		if (its == RD_KAFKA_RESP_ERR_NO_ERROR)
+			continue;
+		why = its;
+		places[count++] = places[i];
+	}
+	if (count > 0)
+		consumer->events->uncommitted(
+			consumer->arg, places, count, kafka_settings_err(why));
+	free(places);
+}
+
 static bool copy_topics(struct kafka_consumer *consumer, const char *const *topics, size_t count)
 {
 	consumer->topics = calloc(count, sizeof *consumer->topics);
@@ -119,6 +147,7 @@ struct err kafka_consumer_open(const struct kafka_conf *conf,
 	consumer->arg = arg;
 	rd_kafka_conf_set_opaque(made, consumer);
 	rd_kafka_conf_set_rebalance_cb(made, on_rebalance);
+	rd_kafka_conf_set_offset_commit_cb(made, on_commit);
 	consumer->handle = rd_kafka_new(RD_KAFKA_CONSUMER, made, why, sizeof why);
 	if (consumer->handle == NULL) {
 		rd_kafka_conf_destroy(made);
