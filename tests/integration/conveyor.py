@@ -25,6 +25,9 @@ import reference  # noqa: E402
 TOPIC, GROUP, DLQ = reference.TOPIC, reference.GROUP, reference.DLQ
 PARTITIONS = 12
 TIMEOUT_MS = 2000
+# Failures of one record (behave retry:K): each of the three attempts tries 6 to 8 times in place; a
+# record with others in its batch fails twice each time, with them and alone.
+PARKED_ONCE = 18
 
 
 def murmur2(data):

@@ -10,9 +10,7 @@ import belt
 import conveyor
 import rig
 
-# Failures of one record (behave retry:K): each of the three attempts tries 6 to 8 times in place; a
-# record with others in its batch fails twice each time, with them and alone.
-PARKED_ONCE, PARKED_FOR_GOOD, DEAD_ONCE = 18, 100000, 30
+PARKED_ONCE, PARKED_FOR_GOOD, DEAD_ONCE = conveyor.PARKED_ONCE, 100000, 30
 REDRIVEN = 8  # more than what puts a brake on
 
 make_plant = conveyor.fixture()
