@@ -136,7 +136,7 @@ def test_owner_that_was_stopped_and_comes_back(plant, moment):
     tenant, most = plant.fresh(), 60
     for n in range(most):
         first = moment == "parked" and n < 3
-        plant.sender.count(tenant, f"t{n % 3}", 1, f"retry:{conveyor.PARKED_ONCE}" if first else "slow:50")
+        plant.sender.count(tenant, f"t{n % 3}", 1, conveyor.PARKED_ONCE if first else "slow:50")
     plant.sender.flush()
 
     def total():

@@ -107,7 +107,7 @@ def test_a_rewind_is_done_when_what_it_parked_is(plant):
     """Its watermark is through long before."""
     tenant = plant.fresh()
     first = plant.ends()[plant.partition]
-    plant.sender.entry(tenant, "a", 1, f"retry:{conveyor.PARKED_ONCE}")
+    plant.sender.entry(tenant, "a", 1, conveyor.PARKED_ONCE)
     plant.sender.entry(tenant, "b", 1)
     belt.wait_for("both", lambda: sorted(plant.entries(tenant)) == [1, 1])
     plant.no_lag()

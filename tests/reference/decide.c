@@ -9,6 +9,7 @@ static const struct {
 } faults[] = {
 	{ "ok", DECIDE_OK, false },
 	{ "retry", DECIDE_RETRY, true },
+	{ "ill", DECIDE_ILL, true },
 	{ "reject", DECIDE_REJECT, false },
 	{ "crash", DECIDE_CRASH, false },
 	{ "crash-after", DECIDE_CRASH_AFTER, false },

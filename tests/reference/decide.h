@@ -7,6 +7,7 @@
 enum decide_fault_kind {
 	DECIDE_OK,
 	DECIDE_RETRY, /* fail number times, then go well */
+	DECIDE_ILL,   /* fail until number milliseconds after the first try */
 	DECIDE_REJECT,
 	DECIDE_CRASH,
 	DECIDE_CRASH_AFTER, /* when the effect has happened and nobody has written it down */

@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 enum { REMEMBERED = 4096 };
 
 struct fault_memory {
 	pthread_mutex_t lock;
 	struct {
 		struct id event_id;
-		int64_t failures;
+		int64_t failures, first_ms;
 	} items[REMEMBERED];
 	size_t next;
 };
@@ -40,20 +42,31 @@ void fault_sleep(int64_t ms)
 	nanosleep(&span, NULL);
 }
 
-/* Is another failure due? */
-static bool fails_again(struct fault_memory *memory, struct id event_id, int64_t most)
+/* Where the event is remembered from now on. */
+static size_t recall(struct fault_memory *memory, struct id event_id)
 {
 	size_t i = 0;
 
-	pthread_mutex_lock(&memory->lock);
 	while (i < REMEMBERED && !id_eq(memory->items[i].event_id, event_id))
 		i++;
 	if (i == REMEMBERED) {
 		i = memory->next++ % REMEMBERED;
 		memory->items[i].event_id = event_id;
 		memory->items[i].failures = 0;
+		memory->items[i].first_ms = clock_mono_ms();
 	}
-	bool again = memory->items[i].failures < most;
+	return i;
+}
+
+/* Is another failure due? */
+static bool fails_again(
+	struct fault_memory *memory, struct id event_id, const struct decide_fault *fault)
+{
+	pthread_mutex_lock(&memory->lock);
+	size_t i = recall(memory, event_id);
+	bool again = fault->kind == DECIDE_RETRY
+			     ? memory->items[i].failures < fault->number
+			     : clock_mono_ms() - memory->items[i].first_ms < fault->number;
 	memory->items[i].failures += again;
 	pthread_mutex_unlock(&memory->lock);
 	return again;
@@ -65,9 +78,10 @@ static void loop_for_ever(void)
 		;
 }
 
-static struct err retry(struct fault_memory *memory, struct id event_id, int64_t most)
+static struct err retry(
+	struct fault_memory *memory, struct id event_id, const struct decide_fault *fault)
 {
-	if (fails_again(memory, event_id, most))
+	if (fails_again(memory, event_id, fault))
 		return err_retry(ERR_CODE_TRY_AGAIN, "it was asked to fail");
 	return err_ok();
 }
@@ -77,7 +91,8 @@ static struct err happen_before(
 {
 	switch (fault->kind) {
 	case DECIDE_RETRY:
-		return retry(memory, event_id, fault->number);
+	case DECIDE_ILL:
+		return retry(memory, event_id, fault);
 	case DECIDE_REJECT:
 		return err_reject(ERR_CODE_BAD_RECORD, "it was asked to be refused");
 	case DECIDE_CRASH:
