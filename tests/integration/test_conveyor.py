@@ -12,7 +12,7 @@ import rig
 
 # Failures of one record (behave retry:K): each of the three attempts tries 6 to 8 times in place; a
 # record with others in its batch fails twice each time, with them and alone.
-PARKED_FOR_GOOD, DEAD_ONCE = 100000, 30
+PARKED_SHORT, PARKED_FOR_GOOD, DEAD_ONCE = 18, 100000, 30
 PARKED_ONCE = conveyor.PARKED_ONCE
 REDRIVEN = 8  # more than what puts a brake on
 
@@ -220,7 +220,7 @@ def test_an_event_that_died_does_not_die_twice(plant):
 def test_a_parked_record_that_kills_the_process_is_found(plant):
     """Its offset is far below what is committed."""
     tenant = plant.fresh()
-    plant.sender.entry(tenant, "a", 1, PARKED_ONCE)
+    plant.sender.entry(tenant, "a", 1, f"retry:{PARKED_SHORT}")
     poison = plant.sender.entry(tenant, "a", 2, "crash")
     for n in (3, 4):
         plant.sender.entry(tenant, "a", n)
