@@ -188,17 +188,19 @@ def port_free(port):
     return True
 
 
-def hold_port():
-    """A free loopback port below the ephemeral range, so no outgoing connection can grab it.
+def hold_port(taken):
+    """A free loopback port below the ephemeral range, so no outgoing connection can grab it; none of taken.
 
     -> a socket that is bound to it and does not listen: as long as it is open no other stack gets the
     port, and a server that sets SO_REUSEADDR can listen on it.
     """
     for _ in range(1000):
+        port = random.SystemRandom().randrange(18000, 32000)
+        if port in taken:
+            continue
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            # without SO_REUSEADDR, which would let two of us have it
-            s.bind(("127.0.0.1", random.SystemRandom().randrange(18000, 32000)))
+            s.bind(("127.0.0.1", port))  # without SO_REUSEADDR, which would let two of us have it
         except OSError:
             s.close()
             continue

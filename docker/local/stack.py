@@ -231,7 +231,8 @@ class Stack:
                 if not old or not proc.port_free(old):
                     if old and keep:
                         raise StepError(name, f"port {old} is taken", "end what listens there")
-                    self._held.append(proc.hold_port())
+                    # one of ours that is stopped neither listens nor, after a restart, is held
+                    self._held.append(proc.hold_port(set(self.ports.values())))
                     self.ports[key] = self._held[-1].getsockname()[1]
 
     def _spawn(self, name, argv, env, extra):

@@ -56,8 +56,8 @@ struct kafka_consumer_events {
 	/* A position the log does not have (expired, truncated, made anew) becomes its beginning
 	 * without a word: what comes then is not what was to come. */
 	void (*record)(void *arg, const struct kafka_record *record);
-	/* A commit that was not waited for came to nothing, after what the library tried; places as
-	 * they were committed. May be NULL. */
+	/* A commit came to nothing, after what the library tried; places as they were to be
+	 * committed. Of one that was waited for it says what the call said. May be NULL. */
 	void (*uncommitted)(
 		void *arg, const struct kafka_place *places, size_t count, struct err e);
 };

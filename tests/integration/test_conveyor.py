@@ -282,7 +282,7 @@ def test_a_handler_that_never_ends_is_found(plant, kind):
             restarts += 1
         return plant.letter(poison)
     assert belt.wait_for("a dead letter", dead, 300, 0.2) == ("crash",)
-    assert 3 <= restarts <= 5  # the first one is not written down; a step may be slow once
+    assert 3 <= restarts <= 4
     belt.wait_for(lambda: f"the other; now {plant.entries(tenant)}, {plant.readyz()}",
                   lambda: plant.entries(tenant) == [1], 60)
     assert plant.count("SELECT count(*) FROM reference.claim") == 0
