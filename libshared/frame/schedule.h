@@ -13,7 +13,8 @@
 #include "model/envelope.h"
 #include "model/tenant.h"
 
-enum { SCHEDULE_BATCH_MAX = 200, SCHEDULE_OVERFLOW_MAX = 250, SCHEDULE_TAKE_MAX = 1000 };
+enum { SCHEDULE_BATCH_MAX = 200, SCHEDULE_OVERFLOW_MAX = 250 };
+enum { SCHEDULE_TAKE_MAX = SCHEDULE_OVERFLOW_MAX }; /* the larger of the two */
 
 struct schedule;
 struct lane;

@@ -10,9 +10,9 @@ import belt
 import conveyor
 import rig
 
-# Failures of one record (behave retry:K): each of the three attempts tries 6 to 8 times in place; a
-# record with others in its batch fails twice each time, with them and alone.
-# Of tries, 5 to 9 make an attempt, by the machine's speed: dead after three attempts, well in three more.
+# Failures of one record (behave retry:K): each attempt tries 5 to 9 times in place, by the machine's
+# speed, so DEAD_ONCE is dead after three attempts and well within three more. A record with others in
+# its batch fails twice each time, with them and alone.
 PARKED_FOR_GOOD, DEAD_ONCE = 100000, 28
 PARKED_ONCE = conveyor.PARKED_ONCE
 REDRIVEN = 8  # more than what puts a brake on
