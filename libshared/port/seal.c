@@ -25,6 +25,15 @@ static struct seal_secrets result_secrets(const struct seal_context *context, co
 		bytes_str(context->tenant_key->bytes, SEAL_KEY_BYTES), bytes_str(salt, SALT_BYTES));
 }
 
+void seal_result_salt(const struct seal_context *context, const uint8_t *half_b, void *ret_salt)
+{
+	char text[SEAL_CONTEXT_BYTES];
+
+	digest_hkdf(bytes_str(context->tenant_key->bytes, SEAL_KEY_BYTES),
+		bytes_str(half_b, SEAL_HALF_BYTES), seal_header_context(context, "salt", text),
+		ret_salt, SEAL_RESULT_SALT_BYTES);
+}
+
 uint64_t seal_result_size(uint64_t plain_bytes)
 {
 	return SEAL_RESULT_HEADER_BYTES + seal_chunk_sealed_bytes(plain_bytes);

@@ -20,6 +20,7 @@ enum {
 	SEAL_HALF_BYTES = 32,
 	SEAL_DOC_HEADER_BYTES = 112,
 	SEAL_RESULT_HEADER_BYTES = 84,
+	SEAL_RESULT_SALT_BYTES = 16,
 };
 
 /* Whose content it is and the key over it; random is NULL outside tests. The key is borrowed for
@@ -102,6 +103,11 @@ struct err seal_doc_open(const struct seal_context *context, const uint8_t *half
 	struct str sealed, void *plain, size_t *ret_len) ERR_MUST_USE;
 
 /* --- results: whole in memory, the tenant's key and a salt make the key --- */
+
+/* The salt that the result of this document is hashed with: the same at every reading, so that a
+ * repeated one makes the same result, and out of everybody's reach with half_b. context's key is
+ * the document's. ret_salt takes SEAL_RESULT_SALT_BYTES. */
+void seal_result_salt(const struct seal_context *context, const uint8_t *half_b, void *ret_salt);
 
 /* The exact size of the envelope of a result. */
 uint64_t seal_result_size(uint64_t plain_bytes);

@@ -38,9 +38,10 @@ struct job {
 	struct scope *scope;
 	const struct events_received *received;
 	struct store_key key;
-	struct store_open_job open;    /* holds a secret: wiped with the arena */
-	struct seal_context newest;    /* seals the result */
-	struct seal_context own;       /* opens the document */
+	struct store_open_job open; /* holds a secret: wiped with the arena */
+	struct seal_context newest; /* seals the result */
+	struct seal_context own;    /* opens the document */
+	uint8_t salt[SEAL_RESULT_SALT_BYTES];
 	int64_t began_ms, deadline_ms; /* clock_mono_ms() */
 	enum end end;
 	bool deleted;
@@ -223,6 +224,8 @@ static struct err unseal(struct job *job, struct str sealed, int *ret_fd)
 
 	if (e.kind == ERR_OK)
 		e = object_unseal(&job->own, job->open.half, sealed, ret_fd);
+	if (e.kind == ERR_OK)
+		seal_result_salt(&job->own, job->open.half, job->salt);
 	digest_wipe(job->open.half, sizeof job->open.half);
 	if (e.kind != ERR_REJECT)
 		return e;
@@ -308,7 +311,7 @@ static struct err store_result(struct job *job, const struct result *result)
 static struct err keep(struct job *job, const struct document *document)
 {
 	SCOPED(result_done) struct result result = { .hash = "" };
-	const struct result_job what = { job->key.job_id, job->received->document_hash };
+	const struct result_job what = { job->key.job_id, job->received->document_hash, job->salt };
 	struct err e = result_build(&what, document, job->scope->arena, &result);
 
 	if (err_is(e, ERR_CODE_RECORD_TOO_LARGE)) {

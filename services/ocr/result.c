@@ -7,7 +7,6 @@
 #include "model/codec.h"
 #include "model/rediskey.h"
 #include "port/redis.h"
-#include "port/seal.h"
 
 #include "document.h"
 
@@ -51,7 +50,7 @@ static const struct codec_type body_type = { "result", sizeof(struct body), body
 /* A buffer that is large enough from the start: growing would leave text behind in freed memory. */
 static bool take_buffer(const struct document *document, struct buf *ret_buf)
 {
-	size_t max = RESULT_SALT_BYTES + BODY_FRAME_BYTES;
+	size_t max = SEAL_RESULT_SALT_BYTES + BODY_FRAME_BYTES;
 
 	for (unsigned i = 0; i < document->pages_total && max < RESULT_MAX_BYTES; i++)
 		max += PAGE_FRAME_BYTES + ESCAPE_FACTOR * document->pages[i].text.len;
@@ -71,15 +70,6 @@ static struct body_page body_page_of(const struct document_page *page)
 	};
 }
 
-static struct err write_plain(const struct body *body, struct buf *plain)
-{
-	uint8_t salt[RESULT_SALT_BYTES];
-
-	digest_random(salt, sizeof salt);
-	buf_add(plain, salt, sizeof salt);
-	return codec_write(&body_type, body, CODEC_TO_SEALED, plain);
-}
-
 struct err result_build(const struct result_job *job, const struct document *document,
 	struct arena *arena, struct result *ret_result)
 {
@@ -95,7 +85,8 @@ struct err result_build(const struct result_job *job, const struct document *doc
 	body.pages.items = pages;
 	if (!take_buffer(document, &result.plain))
 		return err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory for a result");
-	struct err e = write_plain(&body, &result.plain);
+	buf_add(&result.plain, job->salt, SEAL_RESULT_SALT_BYTES);
+	struct err e = codec_write(&body_type, &body, CODEC_TO_SEALED, &result.plain);
 	if (e.kind != ERR_OK) {
 		result_done(&result);
 		return e;
@@ -108,7 +99,7 @@ struct err result_build(const struct result_job *job, const struct document *doc
 
 size_t result_body_bytes(const struct result *result)
 {
-	return result->plain.len - RESULT_SALT_BYTES;
+	return result->plain.len - SEAL_RESULT_SALT_BYTES;
 }
 
 void result_done(struct result *result)

@@ -1,7 +1,9 @@
 /*
- * The result of a job: a random salt and the exact body that GET /v1/jobs/{id}/result will answer,
- * hashed together (so that a short text cannot be guessed from its hash), sealed together, and kept
- * in Redis for REDISKEY_RESULT_TTL_S. The text stands in one buffer that never moves and is wiped.
+ * The result of a job: a salt and the exact body that GET /v1/jobs/{id}/result will answer, hashed
+ * together (so that a short text cannot be guessed from its hash), sealed together, and kept in
+ * Redis for REDISKEY_RESULT_TTL_S. The salt is the document's own (seal_result_salt), so a document
+ * that is read again, because a process died, has one result and not two. The text stands in one
+ * buffer that never moves and is wiped.
  */
 #ifndef ESTEIRA_OCR_RESULT_H
 #define ESTEIRA_OCR_RESULT_H
@@ -11,13 +13,12 @@
 #include "base/str.h"
 #include "model/tenant.h"
 #include "port/digest.h"
+#include "port/seal.h"
 
 struct document;
 struct redis;
-struct seal_context;
 
 enum {
-	RESULT_SALT_BYTES = 16,
 	/* salt and body; sealed and as a Redis reply they still fit into 16 MiB */
 	RESULT_MAX_BYTES = (16 << 20) - (64 << 10),
 };
@@ -31,6 +32,7 @@ struct result {
 struct result_job {
 	struct id job_id;
 	const char *document_hash; /* hex */
+	const uint8_t *salt;	   /* SEAL_RESULT_SALT_BYTES: seal_result_salt */
 };
 
 /*

@@ -17,7 +17,7 @@ def load(path):
     for name in ("key_version", "plain_bytes", "capacity_bytes"):
         if name in fields:
             fields[name] = int(fields[name])
-    for name in ("tenant_key", "half_b", "sealed"):
+    for name in ("tenant_key", "half_b", "result_salt", "sealed"):
         if name in fields:
             fields[name] = bytes.fromhex(fields[name])
     return fields
@@ -79,6 +79,15 @@ def test_python_makes_the_same_bytes(path):
     envelope = write(fields)
     assert hashlib.sha256(envelope).hexdigest() == fields["sealed_sha256"]
     assert envelope == fields.get("sealed", envelope)
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_python_makes_the_same_salt(path):
+    """Of the document's result: every reading of it has this one, so there is one result."""
+    fields = load(path)
+    if fields["purpose"] == "doc":
+        info = f"esteira/1|salt|{fields['tenant']}|{fields['job']}"
+        assert fields["result_salt"] == derive(fields["tenant_key"], info, 16, fields["half_b"])
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)

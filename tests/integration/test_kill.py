@@ -5,6 +5,7 @@ ESTEIRA_DOCS and ESTEIRA_KILLS (60 and 12 by default; 2000 and 200 for the long 
 much, ESTEIRA_SEED at which moments.
 """
 import collections
+import contextlib
 import http.client
 import os
 import queue
@@ -18,6 +19,7 @@ import pytest
 
 import belt
 import rig
+from stack import StepError
 
 DOCS = int(os.environ.get("ESTEIRA_DOCS", "60"))
 KILLS = int(os.environ.get("ESTEIRA_KILLS", "12"))
@@ -220,6 +222,38 @@ def test_orphan_is_swept(run):
     plant.no_objects(90)
     belt.wait_for("one line of audit", lambda: plant.count(
         "SELECT count(*) FROM audit.operations WHERE object LIKE '%8057.enc'") == 1)
+
+
+def results_of(plant, job_id):
+    """The names under which Redis keeps results of a job."""
+    with plant.redis() as redis:
+        return redis("KEYS", f"result:*:{job_id}:*")
+
+
+def test_killed_between_result_and_commit(run):
+    """The one moment at which a result is stored and nobody knows of it: read again, it is the same."""
+    plant, _ = run
+    client, stack = plant.client("firme"), plant.stack
+    job_id = client.send(belt.sample("receipt-3"))
+    with client.stream(job_id) as events:
+        next(events)  # it has begun: the next commit is the result's
+        holder = threading.Thread(target=lock_outbox, args=(stack,), daemon=True)
+        holder.start()
+        first = belt.wait_for("a result without a commit", lambda: results_of(plant, job_id))
+    assert client.job(job_id)["status"] in ("pending", "processing")
+    stack.kill_one("ocr-1")
+    stack.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+               " AND (usename LIKE '%ocr' OR query = 'SELECT pg_sleep(60)')")
+    holder.join(30)
+    stack.start_one("ocr-1")
+    belt.finish(client, job_id)
+    assert results_of(plant, job_id) == first
+
+
+def lock_outbox(stack):
+    """Until somebody ends this backend."""
+    with contextlib.suppress(StepError):
+        stack.psql("BEGIN; LOCK TABLE ocr.outbox IN EXCLUSIVE MODE; SELECT pg_sleep(60)")
 
 
 def zygote_of(plant):

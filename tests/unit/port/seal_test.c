@@ -105,7 +105,7 @@ static void vector_text(size_t i, struct buf *text)
 	struct buf plain_buf = BUF(MAX);
 	struct buf sealed = BUF(MAX);
 	struct str plain = pattern(&plain_buf, vectors[i].plain_bytes);
-	uint8_t half_b[SEAL_HALF_BYTES];
+	uint8_t half_b[SEAL_HALF_BYTES], salt[SEAL_RESULT_SALT_BYTES];
 	uint8_t hash[DIGEST_BYTES];
 
 	context.random = &random;
@@ -118,6 +118,8 @@ static void vector_text(size_t i, struct buf *text)
 		doc_make(&context, plain, vectors[i].capacity_bytes, &sealed, half_b);
 		buf_addf(text, "capacity_bytes=%zu\n", vectors[i].capacity_bytes);
 		add_hex(text, "half_b", (struct str){ (char *)half_b, sizeof half_b });
+		seal_result_salt(&context, half_b, salt);
+		add_hex(text, "result_salt", (struct str){ (char *)salt, sizeof salt });
 	} else {
 		ck_assert_int_eq(seal_result(&context, plain, &sealed).kind, ERR_OK);
 	}
