@@ -20,6 +20,15 @@ void rediskey_progress(struct tenant tenant, struct id job, char *ret_key)
 	snprintf(ret_key, REDISKEY_BYTES, "progress:%s:%s", tenant_text, job_text);
 }
 
+void rediskey_event(struct tenant tenant, struct id event, char *ret_key)
+{
+	char tenant_text[ID_TEXT_BYTES], event_text[ID_TEXT_BYTES];
+
+	id_format(tenant.id, tenant_text);
+	id_format(event, event_text);
+	snprintf(ret_key, REDISKEY_BYTES, "event:%s:%s", tenant_text, event_text);
+}
+
 void rediskey_alive(const char *instance, char *ret_key)
 {
 	snprintf(ret_key, REDISKEY_BYTES, "ocr:alive:%.128s", instance);

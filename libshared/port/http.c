@@ -39,6 +39,7 @@ struct http_call {
 	struct err verdict; /* why we made libcurl fail */
 	struct call_state {
 		bool streamed, paused, hungry, doomed, in_data;
+		bool cut, enough; /* the body may be cut; it was */
 	} is;
 };
 
@@ -87,7 +88,7 @@ static void call_end(struct http_call *call, struct err result)
 
 static struct err call_result(const struct http_call *call, CURLcode code)
 {
-	if (code == CURLE_OK)
+	if (code == CURLE_OK || call->is.enough)
 		return err_ok();
 	if (code == CURLE_URL_MALFORMAT)
 		return err_reject(ERR_CODE_BAD_PARAMETER, curl_easy_strerror(code));
@@ -214,12 +215,14 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	curl_easy_getinfo(call->easy.curl, CURLINFO_RESPONSE_CODE, &status);
 	if (call->callbacks.data != NULL && status < 300)
 		return hand_over(call, (struct str){ bytes, len });
-	if (status >= 300 && len > body->max - body->len)
+	bool fits = len <= body->max - body->len;
+	if (!fits && (status >= 300 || call->is.cut))
 		buf_add(body, bytes, body->max - body->len); /* the status says enough */
 	else
 		buf_add(body, bytes, len);
+	call->is.enough = !fits && call->is.cut;
 	if (!body->overflow)
-		return len;
+		return call->is.enough ? 0 : len;
 	fail(call, "the response is larger than its ceiling");
 	return 0;
 }
@@ -347,6 +350,7 @@ struct err http_send(struct http *http, const struct http_request *request,
 	call->response.headers = BUF(http->limits.headers_max_bytes);
 	call->response.body = BUF(request->response_max_bytes);
 	call->is.streamed = request->streamed;
+	call->is.cut = request->cut;
 	call->unfed_bytes = request->streamed ? request->stream_bytes : 0;
 	call->moved_ms = clock_mono_ms();
 	struct err result = call_start(call, request);

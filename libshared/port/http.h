@@ -45,8 +45,12 @@ struct http_request {
 	uint64_t stream_bytes;
 	bool once; /* must not arrive twice: on a reused connection libcurl sends again by itself
 		      when it is closed without an answer; so it takes a new one */
+	/* An address as address_format writes it: dialled instead of what the host's name resolves
+	 * to, which is still the name in TLS and Host. NULL: the name is resolved. */
+	const char *dial;
 	size_t response_max_bytes; /* of the response body */
-	int64_t timeout_ms;	   /* of the whole call; 0: none */
+	bool cut; /* of a longer body the rest is not read, whatever the status, and that is fine */
+	int64_t timeout_ms;   /* of the whole call; 0: none */
 	enum err_code away;   /* code of the ERR_RETRY of a transport failure, as STORAGE_AWAY */
 	enum err_code unsent; /* the same when there was no connection, so that surely nothing was
 				 sent; NONE: away */

@@ -1,6 +1,7 @@
 #include "port/http_easy.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "port/http.h"
@@ -90,6 +91,20 @@ static void set_limits(CURL *curl, const struct http_limits *limits, int64_t tim
 		curl_easy_setopt(curl, CURLOPT_CAINFO, limits->ca_file);
 }
 
+/* For whatever host and port the URL has. */
+static bool set_address(struct http_easy *easy, const char *address)
+{
+	char entry[64];
+	bool v6 = strchr(address, ':') != NULL;
+
+	int len = snprintf(entry, sizeof entry, v6 ? "::[%s]:" : "::%s:", address);
+	if (!is_clean(address) || len < 0 || (size_t)len >= sizeof entry)
+		return false;
+	easy->dial = curl_slist_append(NULL, entry);
+	return easy->dial != NULL &&
+	       curl_easy_setopt(easy->curl, CURLOPT_CONNECT_TO, easy->dial) == CURLE_OK;
+}
+
 static bool is_web_url(const char *url)
 {
 	struct str text = str_of(url);
@@ -120,6 +135,8 @@ struct err http_easy_init(struct http_easy *easy, const struct http_limits *limi
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, hooks->body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, hooks->arg);
 	set_body(curl, request, hooks);
+	if (request->dial != NULL && !set_address(easy, request->dial))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "an address that cannot be dialled");
 	CURLcode code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_URL, request->url);
@@ -133,5 +150,6 @@ void http_easy_done(struct http_easy *easy)
 	if (easy->curl != NULL)
 		curl_easy_cleanup(easy->curl);
 	curl_slist_free_all(easy->headers);
+	curl_slist_free_all(easy->dial);
 	*easy = (struct http_easy){ 0 };
 }

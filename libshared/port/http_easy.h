@@ -16,7 +16,7 @@ struct http_request;
 /* Zero it to begin. */
 struct http_easy {
 	void *curl; /* a CURL */
-	struct curl_slist *headers;
+	struct curl_slist *headers, *dial;
 };
 
 /* libcurl's callbacks of the same shape; all get arg, which is also CURLOPT_PRIVATE. */

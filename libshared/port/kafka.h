@@ -16,6 +16,9 @@ struct kafka_conf {
 	const char *client;  /* client.id */
 	int session_ms;	     /* consumer: session.timeout.ms */
 	int max_poll_ms;     /* consumer: max.poll.interval.ms */
+	int linger_ms;	     /* producer: how long records gather; 0 = 1 ms */
+	int batch_records;   /* producer: so many wait no longer; 0 = 10,000 */
+	int metadata_ms;     /* consumer: how soon a topic made later is found; 0 = 5 minutes */
 };
 
 enum { KAFKA_TOPIC_BYTES = 250, KAFKA_METADATA_BYTES = 128 };
@@ -31,6 +34,8 @@ struct kafka_place {
 
 #define KAFKA_NO_OFFSET INT64_C(-1001)
 #define KAFKA_EARLIEST	INT64_C(-2)
+
+enum { KAFKA_BY_KEY = -1 };
 
 struct kafka_record {
 	const char *topic;
@@ -72,6 +77,12 @@ struct kafka_subscription {
 struct err kafka_consumer_open(const struct kafka_conf *conf,
 	const struct kafka_subscription *subscription, const struct kafka_consumer_events *events,
 	void *arg, struct kafka_consumer **ret_consumer) ERR_MUST_USE;
+
+/* From now on these topics and no others; the old list's partitions are revoked while the consumer
+ * is polled, and none may be left over. What does not exist (yet) stops nobody. ERR_FATAL
+ * out-of-memory; ERR_RETRY kafka-away. */
+struct err kafka_consumer_subscribe(struct kafka_consumer *consumer, const char *const *topics,
+	size_t topic_count) ERR_MUST_USE;
 
 /* Leaves the group (revoked is called) and frees. NULL is fine. */
 void kafka_consumer_close(struct kafka_consumer *consumer);
@@ -168,7 +179,8 @@ struct err kafka_producer_open(const struct kafka_conf *conf, kafka_delivered_fn
 /* Forgets what is not delivered. NULL is fine. */
 void kafka_producer_close(struct kafka_producer *producer);
 
-/* Copies the record into the send queue. ERR_RETRY try-again: the queue is full, poll first.
+/* Copies the record into the send queue; partition KAFKA_BY_KEY: the library chooses, the same one
+ * for the same key. ERR_RETRY try-again: the queue is full, poll first.
  * ERR_REJECT record-too-large. ERR_RETRY kafka-away: topic or partition does not exist (yet). */
 struct err kafka_producer_send(struct kafka_producer *producer, const struct kafka_record *record,
 	uint64_t tag) ERR_MUST_USE;
@@ -181,5 +193,9 @@ struct err kafka_producer_ping(
 /* Serves delivery reports for up to timeout_ms. ERR_FATAL kafka-away: the handle is beyond use,
  * close it and open another. */
 struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms) ERR_MUST_USE;
+
+/* Ends a kafka_producer_poll that waits, or the next one at once. Any thread, while the handle is
+ * open. */
+void kafka_producer_wake(struct kafka_producer *producer);
 
 #endif

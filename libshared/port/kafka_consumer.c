@@ -104,27 +104,38 @@ static void on_commit(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 	free(places);
 }
 
-static bool copy_topics(struct kafka_consumer *consumer, const char *const *topics, size_t count)
+/* Names are kept for as long as the consumer lives: somebody may still point to one. */
+static bool intern_all(struct kafka_consumer *consumer, const char *const *topics, size_t count)
 {
-	consumer->topics = calloc(count, sizeof *consumer->topics);
-	if (consumer->topics == NULL)
+	char **grown = realloc(
+		consumer->topics, (consumer->topic_count + count + 1) * sizeof *consumer->topics);
+
+	if (grown == NULL)
 		return false;
+	consumer->topics = grown;
 	for (size_t i = 0; i < count; i++) {
-		consumer->topics[i] = strdup(topics[i]);
-		if (consumer->topics[i] == NULL)
+		if (intern(consumer, topics[i]) != NULL)
+			continue;
+		grown[consumer->topic_count] = strdup(topics[i]);
+		if (grown[consumer->topic_count] == NULL)
 			return false;
 		consumer->topic_count++;
 	}
 	return true;
 }
 
-static struct err subscribe(struct kafka_consumer *consumer)
+struct err kafka_consumer_subscribe(
+	struct kafka_consumer *consumer, const char *const *topics, size_t topic_count)
 {
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new((int)consumer->topic_count);
+	rd_kafka_topic_partition_list_t *list;
 
-	for (size_t i = 0; i < consumer->topic_count; i++)
-		rd_kafka_topic_partition_list_add(list, consumer->topics[i], RD_KAFKA_PARTITION_UA);
+	if (!intern_all(consumer, topics, topic_count))
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the names of topics");
+	if (topic_count == 0) /* which the library takes for a mistake */
+		return kafka_settings_err(rd_kafka_unsubscribe(consumer->handle));
+	list = rd_kafka_topic_partition_list_new((int)topic_count);
+	for (size_t i = 0; i < topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->handle, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return kafka_settings_err(code);
@@ -138,8 +149,9 @@ struct err kafka_consumer_open(const struct kafka_conf *conf,
 	struct kafka_consumer *consumer = calloc(1, sizeof *consumer);
 	rd_kafka_conf_t *made = kafka_settings_make(conf, true, subscription->group);
 
-	if (consumer == NULL || made == NULL ||
-		!copy_topics(consumer, subscription->topics, subscription->topic_count)) {
+	if (consumer == NULL || made == NULL) {
+		if (made != NULL)
+			rd_kafka_conf_destroy(made);
 		kafka_consumer_close(consumer);
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka consumer's settings are refused");
 	}
@@ -155,7 +167,8 @@ struct err kafka_consumer_open(const struct kafka_conf *conf,
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka consumer cannot be made");
 	}
 	rd_kafka_poll_set_consumer(consumer->handle);
-	struct err e = subscribe(consumer);
+	struct err e =
+		kafka_consumer_subscribe(consumer, subscription->topics, subscription->topic_count);
 	if (e.kind != ERR_OK) {
 		kafka_consumer_close(consumer);
 		return e;

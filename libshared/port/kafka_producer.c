@@ -10,6 +10,7 @@
 
 struct kafka_producer {
 	rd_kafka_t *handle;
+	rd_kafka_queue_t *reports; /* what kafka_producer_poll waits at */
 	kafka_delivered_fn *delivered;
 	void *arg;
 };
@@ -44,6 +45,7 @@ struct err kafka_producer_open(const struct kafka_conf *conf, kafka_delivered_fn
 		free(producer);
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka producer cannot be made");
 	}
+	producer->reports = rd_kafka_queue_get_main(producer->handle);
 	*ret_producer = producer;
 	return err_ok();
 }
@@ -54,6 +56,7 @@ void kafka_producer_close(struct kafka_producer *producer)
 		return;
 	rd_kafka_purge(producer->handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	rd_kafka_flush(producer->handle, 1000); /* serves the purged reports */
+	rd_kafka_queue_destroy(producer->reports);
 	rd_kafka_destroy(producer->handle);
 	free(producer);
 }
@@ -98,6 +101,11 @@ struct err kafka_producer_poll(struct kafka_producer *producer, int timeout_ms)
 	if (rd_kafka_fatal_error(producer->handle, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_fatal(ERR_CODE_KAFKA_AWAY, "the Kafka producer failed for good");
 	return err_ok();
+}
+
+void kafka_producer_wake(struct kafka_producer *producer)
+{
+	rd_kafka_queue_yield(producer->reports);
 }
 
 /* Metadata of the topics this handle has used: few, and of none at first. The library asks a broker

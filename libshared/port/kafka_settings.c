@@ -52,12 +52,12 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
 	return rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK;
 }
 
-static bool set_ms(rd_kafka_conf_t *conf, const char *name, int ms)
+static bool set_number(rd_kafka_conf_t *conf, const char *name, int number)
 {
 	char text[16];
 
-	snprintf(text, sizeof text, "%d", ms);
-	return ms == 0 || set(conf, name, text);
+	snprintf(text, sizeof text, "%d", number);
+	return number == 0 || set(conf, name, text);
 }
 
 /* The library's own log lines say nothing that err does not. */
@@ -84,8 +84,12 @@ struct rd_kafka_conf_s *kafka_settings_make(
 		       /* of a group: "error" ends the fetching of the partition for good, no seek
 			* revives it */
 		       (group == NULL || set(made, "auto.offset.reset", "earliest")) &&
-		       set_ms(made, "session.timeout.ms", conf->session_ms) &&
-		       set_ms(made, "max.poll.interval.ms", conf->max_poll_ms);
+		       set_number(made, "session.timeout.ms", conf->session_ms) &&
+		       set_number(made, "max.poll.interval.ms", conf->max_poll_ms) &&
+		       set_number(made, "topic.metadata.refresh.interval.ms", conf->metadata_ms);
+	else
+		good = good && set_number(made, "linger.ms", conf->linger_ms) &&
+		       set_number(made, "batch.num.messages", conf->batch_records);
 	rd_kafka_conf_set_log_cb(made, drop_log);
 	if (good)
 		return made;

@@ -70,7 +70,8 @@ struct err seal_key_unwrap(const struct seal_key *master, const struct seal_key_
 	struct str blob, struct seal_key *ret_key) ERR_MUST_USE;
 
 /*
- * The primitives below the two pairs above, for port/seal alone: 32 bytes wrapped with AES-256-GCM
+ * The primitives below the two pairs above, for port/seal and port/webhook_secret alone: 32 bytes
+ * wrapped with AES-256-GCM
  * under HKDF(outer, context), with context as additional data and a random nonce in front.
  */
 struct err seal_key_wrap_raw(const struct seal_key *outer, struct str context,

@@ -96,6 +96,59 @@ static struct err get(struct rig *rig, const char *path, struct http_response *r
 	return http_call(rig->http, &request, ret_response);
 }
 
+/* The name stays what is asked for, the address is what is dialled. */
+START_TEST(dials_what_it_is_told_to)
+{
+	struct rig rig;
+	struct http_response response = { 0 };
+	char name[64], host[64];
+
+	rig_up(&rig, NULL);
+	snprintf(name, sizeof name, "http://nowhere.invalid:%d/fields", rig.stub.port);
+	snprintf(host, sizeof host, "Host: nowhere.invalid:%d\r\n", rig.stub.port);
+	struct http_request request = { .method = "GET",
+		.url = name,
+		.dial = "127.0.0.1",
+		.response_max_bytes = 1000,
+		.timeout_ms = 5000,
+		.away = ERR_CODE_STORAGE_AWAY };
+	ck_assert_int_eq(http_call(rig.http, &request, &response).kind, ERR_OK);
+	ck_assert_ptr_nonnull(strstr(response.body.ptr, host));
+	http_response_done(&response);
+	request.dial = "::1"; /* nobody listens there */
+	ck_assert(err_is(http_call(rig.http, &request, &response), ERR_CODE_STORAGE_AWAY));
+	request.dial = "127.0.0.1\n";
+	ck_assert(err_is(http_call(rig.http, &request, &response), ERR_CODE_BAD_PARAMETER));
+	rig_down(&rig);
+}
+END_TEST
+
+START_TEST(reads_no_more_than_it_wants)
+{
+	struct rig rig;
+	struct http_response response = { 0 };
+	const struct {
+		const char *path;
+		int status;
+	} rows[] = { { "/big", 200 }, { "/bad", 500 } };
+
+	rig_up(&rig, NULL);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http_request request = { .method = "GET",
+			.url = url(&rig, rows[i].path),
+			.response_max_bytes = 500,
+			.cut = true,
+			.timeout_ms = 5000,
+			.away = ERR_CODE_STORAGE_AWAY };
+		ck_assert_int_eq(http_call(rig.http, &request, &response).kind, ERR_OK);
+		ck_assert_int_eq(response.status, rows[i].status);
+		ck_assert_uint_eq(response.body.len, 500);
+		http_response_done(&response);
+	}
+	rig_down(&rig);
+}
+END_TEST
+
 START_TEST(gets)
 {
 	struct rig rig;
@@ -376,9 +429,10 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { gets, ignores_the_proxy_of_the_environment,
-		sends_methods_and_headers, fails_by_kind, tells_unsent_from_unknown, sends_once,
-		times_out, refuses_what_cannot_be_sent, serves_many_threads };
+	const TTest *const tests[] = { gets, dials_what_it_is_told_to, reads_no_more_than_it_wants,
+		ignores_the_proxy_of_the_environment, sends_methods_and_headers, fails_by_kind,
+		tells_unsent_from_unknown, sends_once, times_out, refuses_what_cannot_be_sent,
+		serves_many_threads };
 
 	return http_rig_main("http_call", tests, COUNT(tests));
 }
