@@ -112,9 +112,9 @@ struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_
 
 /* --- pairs --- */
 
-static bool pair_eq(const struct brake_pair *a, const struct brake_pair *b)
+bool brake_pair_eq(const struct brake_pair *a, const struct brake_pair *b)
 {
-	return tenant_eq(a->tenant, b->tenant) &&
+	return tenant_eq(a->tenant, b->tenant) && id_eq(a->target, b->target) &&
 	       (a->route == b->route || strcmp(a->route, b->route) == 0);
 }
 
@@ -132,7 +132,8 @@ static uint32_t pair_hash(const struct brake_pair *pair)
 {
 	uint32_t hash = hash_bytes(2166136261U, pair->route, strlen(pair->route));
 
-	return hash_bytes(hash, &pair->tenant, sizeof pair->tenant);
+	hash = hash_bytes(hash, &pair->tenant, sizeof pair->tenant);
+	return hash_bytes(hash, &pair->target, sizeof pair->target);
 }
 
 /* --- the table --- */
@@ -167,7 +168,7 @@ static struct entry **find(struct brake_table *table, const struct brake_pair *p
 {
 	struct entry **at = &table->buckets[pair_hash(pair) % BUCKETS];
 
-	while (*at != NULL && !pair_eq(&(*at)->pair, pair))
+	while (*at != NULL && !brake_pair_eq(&(*at)->pair, pair))
 		at = &(*at)->next;
 	return at;
 }
@@ -241,18 +242,16 @@ static struct brake get(struct brake_table *table, const struct brake_pair *pair
 	return entry != NULL ? entry->brake : (struct brake){ .state = BRAKE_CLOSED };
 }
 
-bool brake_allows(struct brake_table *table, const char *route, struct tenant tenant,
-	int64_t now_ms, int64_t *ret_wait_ms)
+bool brake_allows(struct brake_table *table, const struct brake_pair *pair, int64_t now_ms,
+	int64_t *ret_wait_ms)
 {
-	const struct brake_pair pair = { route, tenant };
-
 	if (table->open == 0)
 		return true;
 	pthread_mutex_lock(&table->lock);
-	struct brake brake = get(table, &pair);
+	struct brake brake = get(table, pair);
 	bool allowed = brake.state == BRAKE_CLOSED || now_ms >= brake.until_ms;
 	if (brake.state != BRAKE_CLOSED && allowed)
-		set(table, &pair, brake_next(brake, BRAKE_PROBE, now_ms), now_ms);
+		set(table, pair, brake_next(brake, BRAKE_PROBE, now_ms), now_ms);
 	pthread_mutex_unlock(&table->lock);
 	if (allowed)
 		return true;
@@ -261,15 +260,13 @@ bool brake_allows(struct brake_table *table, const char *route, struct tenant te
 	return false;
 }
 
-void brake_tell(struct brake_table *table, const char *route, struct tenant tenant,
-	enum brake_event event, int64_t now_ms)
+void brake_tell(struct brake_table *table, const struct brake_pair *pair, enum brake_event event,
+	int64_t now_ms)
 {
-	const struct brake_pair pair = { route, tenant };
-
 	if (event != BRAKE_BAD && event != BRAKE_AWAY && table->used == 0)
 		return;
 	pthread_mutex_lock(&table->lock);
-	set(table, &pair, brake_next(get(table, &pair), event, now_ms), now_ms);
+	set(table, pair, brake_next(get(table, pair), event, now_ms), now_ms);
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -344,7 +341,7 @@ static void see(struct place *place, const struct brake_pair *pair, int64_t now_
 	place->seen_ms = now_ms;
 	for (uint32_t way = 0; way < WAYS; way++) {
 		struct sighting *at = &place->seen[(hash + way) % SEEN_MAX];
-		if (at->pair.route != NULL && pair_eq(&at->pair, pair)) {
+		if (at->pair.route != NULL && brake_pair_eq(&at->pair, pair)) {
 			at->seen_ms = now_ms;
 			return;
 		}

@@ -44,28 +44,33 @@ struct brake {
 /* PURE: (state, event, now) -> state. */
 struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_ms);
 
+/* What a brake is about: what a route does for a tenant, or with one target of the tenant's. */
+struct brake_pair {
+	const char *route; /* static */
+	struct tenant tenant;
+	struct id target; /* route->target of the payload; nil: all of the tenant's */
+};
+bool brake_pair_eq(const struct brake_pair *a, const struct brake_pair *b);
+
 struct brake_table;
 struct brake_table *brake_table_new(void); /* NULL without memory */
 void brake_table_free(struct brake_table *table);
 
-/* May a record of this route and tenant be handled now? *ret_wait_ms: if not, for how long it is to
- * be parked (> 0); not long while a probe is under way, whose end is near. A probe counts as asked:
- * tell its end with brake_tell. route: a static string. */
-bool brake_allows(struct brake_table *table, const char *route, struct tenant tenant,
-	int64_t now_ms, int64_t *ret_wait_ms);
-void brake_tell(struct brake_table *table, const char *route, struct tenant tenant,
-	enum brake_event event, int64_t now_ms);
+/* May a record of this pair be handled now? *ret_wait_ms: if not, for how long it is to be parked
+ * (> 0); not long while a probe is under way, whose end is near. A probe counts as asked: tell its
+ * end with brake_tell. */
+bool brake_allows(struct brake_table *table, const struct brake_pair *pair, int64_t now_ms,
+	int64_t *ret_wait_ms);
+void brake_tell(struct brake_table *table, const struct brake_pair *pair, enum brake_event event,
+	int64_t now_ms);
 
 /* More than half of the (route, tenant) pairs seen in this partition in the last 60 s are braked,
  * and at least two: the partition is to stop until *ret_wait_ms is over. The pairs of a partition
  * are those that brake_tell and brake_allows were told with. */
 bool brake_stops(struct brake_table *table, const char *topic, int32_t partition, int64_t now_ms,
 	int64_t *ret_wait_ms);
-/* A record of this pair was seen in this partition. */
-struct brake_pair {
-	const char *route; /* static */
-	struct tenant tenant;
-};
+/* A record of this pair was seen in this partition. Not for pairs with a target: a tenant whose
+ * endpoints are all dead is no reason to stop. */
 void brake_see(struct brake_table *table, const char *topic, int32_t partition,
 	const struct brake_pair *pair, int64_t now_ms);
 

@@ -5,17 +5,24 @@
 /* 15 s = CLAIM_LEASE_MS; the clock is Postgres's. */
 static const struct pg_statement take = { "claim_take",
 	"INSERT INTO claim AS c (grp, event_id, epoch, tenant_id, owner, lease_until) "
-	"VALUES ($1, $2, $3, $4, $5, clock_timestamp() + interval '15 s') "
+	"SELECT $1, u.id, u.n, u.tenant, $5, clock_timestamp() + interval '15 s' "
+	"FROM unnest($2::uuid[], $3::bigint[], $4::uuid[]) WITH ORDINALITY AS u (id, n, tenant, "
+	"nth) "
+	"ORDER BY u.nth "
 	"ON CONFLICT (grp, event_id, epoch) DO UPDATE SET owner = CASE WHEN c.owner = "
 	"excluded.owner"
 	" OR c.lease_until <= clock_timestamp() THEN excluded.owner ELSE c.owner END,"
 	" lease_until = CASE WHEN c.owner = excluded.owner OR c.lease_until <= clock_timestamp()"
 	" THEN excluded.lease_until ELSE c.lease_until END "
 	"RETURNING owner = $5, greatest(1, (extract(epoch FROM lease_until - clock_timestamp()) *"
-	" 1000)::bigint)" };
+	" 1000)::bigint), event_id, epoch" };
 static const struct pg_statement spend = { "claim_spend",
-	"DELETE FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
-	"RETURNING 1" };
+	"WITH held AS (SELECT c.event_id, c.epoch FROM unnest($2::uuid[], $3::bigint[]) AS u (id, "
+	"n) "
+	"JOIN claim c ON c.grp = $1 AND c.event_id = u.id AND c.epoch = u.n WHERE c.owner = $4 "
+	"ORDER BY c.event_id, c.epoch FOR UPDATE OF c) "
+	"DELETE FROM claim c USING held h WHERE c.grp = $1 AND c.event_id = h.event_id "
+	"AND c.epoch = h.epoch RETURNING c.event_id, c.epoch" };
 static const struct pg_statement hold = { "claim_hold",
 	"SELECT 1 FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
 	"FOR UPDATE" };
@@ -26,40 +33,85 @@ static const struct pg_statement forget = { "claim_forget",
 static const struct pg_statement release_all = { "claim_release_all",
 	"DELETE FROM claim WHERE owner = $1" };
 
-struct err claim_take(
-	struct pg *pg, struct arena *arena, const struct claim *claim, int64_t *ret_wait_ms)
-{
-	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
-		pg_int(claim->epoch), pg_id(claim->tenant.id), pg_text(claim->owner) };
+struct columns {
+	struct pg_array *ids, *epochs, *tenants;
+};
 
-	TRY(pg_query(pg, arena, &take, args, 5, &rows));
-	*ret_wait_ms = pg_get_int(rows, 0, 0) != 0 ? 0 : pg_get_int(rows, 0, 1);
+static struct err columns_of(
+	struct arena *arena, const struct claim_list *claims, struct columns *ret_columns)
+{
+	struct columns columns = { pg_array_new(arena, PG_KIND_ID, claims->count),
+		pg_array_new(arena, PG_KIND_INT, claims->count),
+		pg_array_new(arena, PG_KIND_ID, claims->count) };
+
+	if (columns.ids == NULL || columns.epochs == NULL || columns.tenants == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < claims->count; i++) {
+		TRY(pg_array_add(columns.ids, pg_id(claims->items[i].event_id)));
+		TRY(pg_array_add(columns.epochs, pg_int(claims->items[i].epoch)));
+		TRY(pg_array_add(columns.tenants, pg_id(claims->items[i].tenant.id)));
+	}
+	*ret_columns = columns;
 	return err_ok();
 }
 
-/* Runs a statement that finds the claim if it is ours. */
-static struct err find_ours(struct pg *pg, struct arena *arena,
-	const struct pg_statement *statement, const struct claim *claim, bool *ret_ours)
+/* Which claim a row that a statement over the list returned is about. */
+static size_t claim_of(const struct claim_list *claims, struct id event_id, int64_t epoch)
+{
+	size_t i = 0;
+
+	while (i + 1 < claims->count &&
+		!(id_eq(claims->items[i].event_id, event_id) && claims->items[i].epoch == epoch))
+		i++;
+	return i;
+}
+
+struct err claim_take(
+	struct pg *pg, struct arena *arena, const struct claim_list *claims, int64_t *wait_ms)
 {
 	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
-		pg_int(claim->epoch), pg_text(claim->owner) };
+	struct columns columns;
 
-	TRY(pg_query(pg, arena, statement, args, 4, &rows));
-	*ret_ours = pg_count(rows) == 1;
+	if (claims->count == 0)
+		return err_ok();
+	TRY(columns_of(arena, claims, &columns));
+	const struct pg_arg args[] = { pg_text(claims->items->group), pg_list(columns.ids),
+		pg_list(columns.epochs), pg_list(columns.tenants), pg_text(claims->items->owner) };
+	TRY(pg_query(pg, arena, &take, args, 5, &rows));
+	for (size_t r = 0; r < pg_count(rows); r++)
+		wait_ms[claim_of(claims, pg_get_id(rows, r, 2), pg_get_int(rows, r, 3))] =
+			pg_get_int(rows, r, 0) != 0 ? 0 : pg_get_int(rows, r, 1);
 	return err_ok();
 }
 
 struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
 {
-	return find_ours(pg, arena, &hold, claim, ret_ours);
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_text(claim->group), pg_id(claim->event_id),
+		pg_int(claim->epoch), pg_text(claim->owner) };
+
+	TRY(pg_query(pg, arena, &hold, args, 4, &rows));
+	*ret_ours = pg_count(rows) == 1;
+	return err_ok();
 }
 
 struct err claim_spend(
-	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
+	struct pg *pg, struct arena *arena, const struct claim_list *claims, bool *ours)
 {
-	return find_ours(pg, arena, &spend, claim, ret_ours);
+	const struct pg_rows *rows;
+	struct columns columns;
+
+	if (claims->count == 0)
+		return err_ok();
+	TRY(columns_of(arena, claims, &columns));
+	const struct pg_arg args[] = { pg_text(claims->items->group), pg_list(columns.ids),
+		pg_list(columns.epochs), pg_text(claims->items->owner) };
+	TRY(pg_query(pg, arena, &spend, args, 4, &rows));
+	for (size_t i = 0; i < claims->count; i++)
+		ours[i] = false;
+	for (size_t r = 0; r < pg_count(rows); r++)
+		ours[claim_of(claims, pg_get_id(rows, r, 0), pg_get_int(rows, r, 1))] = true;
+	return err_ok();
 }
 
 struct err claim_end(struct pg *pg, const struct claim *claim)

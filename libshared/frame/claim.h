@@ -23,18 +23,25 @@ struct claim {
 	const char *owner; /* unique per process start */
 };
 
-/* Takes a free, lapsed or own claim in the caller's transaction. *ret_wait_ms 0: it is ours; else
+/* Claims of one group and owner, of different records, in the order of their event ids, so that two
+ * processes never wait for each other. */
+struct claim_list {
+	const struct claim *items;
+	size_t count;
+};
+
+/* Takes free, lapsed or own claims in the caller's transaction. wait_ms[i] 0: it is ours; else
  * somebody else's lease ends in so many milliseconds. */
-struct err claim_take(struct pg *pg, struct arena *arena, const struct claim *claim,
-	int64_t *ret_wait_ms) ERR_MUST_USE;
+struct err claim_take(struct pg *pg, struct arena *arena, const struct claim_list *claims,
+	int64_t *wait_ms) ERR_MUST_USE;
 
 /* Locks it for the rest of the caller's transaction. *ret_ours false: it was taken over. */
 struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours)
 	ERR_MUST_USE;
 
-/* In the committing transaction: locks and removes it. *ret_ours false: it was taken over. */
-struct err claim_spend(
-	struct pg *pg, struct arena *arena, const struct claim *claim, bool *ret_ours) ERR_MUST_USE;
+/* In the committing transaction: locks and removes them. ours[i] false: it was taken over. */
+struct err claim_spend(struct pg *pg, struct arena *arena, const struct claim_list *claims,
+	bool *ours) ERR_MUST_USE;
 
 /* Queues its removal in the caller's transaction, whoever has it: its record comes to an end. */
 struct err claim_end(struct pg *pg, const struct claim *claim) ERR_MUST_USE;

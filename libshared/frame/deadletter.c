@@ -1,7 +1,10 @@
 #include "frame/deadletter.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "port/pg.h"
+#include "frame/reason.h"
 
 static const struct pg_statement insert = { "deadletter_insert",
 	"INSERT INTO dead_letter (id, grp, topic, part, off, epoch, event_id, tenant_id, "
@@ -19,12 +22,24 @@ static const struct pg_statement again = { "deadletter_again",
 static const struct pg_statement redriven = { "deadletter_redriven",
 	"UPDATE dead_letter SET state = 'redriven', updated_at = now() WHERE id = $1" };
 
-/* What fits into a record of the DLQ beside its headers; more stays in the row alone. */
-enum { MESSAGE_MAX = 1024, VALUE_MAX = 768 * 1024, KEY_MAX = 64 * 1024 };
-
 static const struct pg_statement open_at = { "deadletter_open_at",
 	"SELECT 1 FROM dead_letter WHERE grp = $1 AND topic = $2 AND part = $3 AND off = $4 "
 	"AND epoch <> $5 AND state IN ('open', 'redriving') LIMIT 1" };
+
+#define F(member, kind, max)                                                                       \
+	CODEC_FIELD(struct deadletter_created, member, CODEC_##kind, CODEC_PLAIN, true, max)
+
+static const struct codec_field fields[] = {
+	F(dead_letter_id, ID, 0),
+	F(event_id, ID, 0),
+	F(event_type, TEXT, 255),
+	F(group, TEXT, 255),
+	F(error_code, TEXT, 32),
+	F(occurred_at, TIME, 0),
+	CODEC_END,
+};
+const struct codec_type deadletter_created = { "suite.deadletter.created.v1",
+	sizeof(struct deadletter_created), fields };
 
 /* A record that is given up at its first answer fails now. */
 static int64_t first_failed_ms(const struct record *record)
@@ -37,7 +52,7 @@ static struct err write_row(
 {
 	const struct record *record = letter->record;
 	const struct event *event = letter->event;
-	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
+	const char *message = arena_printf(arena, "%.*s", (int)REASON_MESSAGE_MAX, letter->why.msg);
 	const struct pg_arg args[] = {
 		pg_id(id),
 		pg_text(letter->group),
@@ -62,37 +77,57 @@ static struct err write_row(
 	return pg_push(pg, &insert, args, sizeof args / sizeof *args);
 }
 
-/* Adds where from and why behind the record's own headers, of which at most ENVELOPE_READ_MAX were
- * read. */
 static struct err add_reasons(
 	struct arena *arena, const struct deadletter *letter, struct headers *headers)
 {
 	const struct record *record = letter->record;
-	const char *partition = arena_printf(arena, "%d", (int)record->partition->number);
-	const char *offset = arena_printf(arena, "%lld", (long long)record->offset);
-	const char *attempts = arena_printf(arena, "%d", record->past.attempts);
-	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
-	const struct header all[] = {
-		{ "x-value-left-out", record->value.len <= VALUE_MAX ? STR("0") : STR("1") },
-		{ "x-key-left-out", record->key.len <= KEY_MAX ? STR("0") : STR("1") },
-		{ "__connect.errors.topic", str_of(record->partition->topic) },
-		{ "__connect.errors.partition", str_of(partition) },
-		{ "__connect.errors.offset", str_of(offset) },
-		{ "__connect.errors.exception.class.name",
-			str_of(err_code_name(letter->why.code)) },
-		{ "__connect.errors.exception.message", str_of(message) },
-		{ "x-error-class", str_of(err_class_name(err_code_class(letter->why.code))) },
-		{ "x-error-code", str_of(err_code_name(letter->why.code)) },
-		{ "x-group", str_of(letter->group) },
-		{ "x-attempts", str_of(attempts) },
-		{ "x-handler-version", str_of(letter->version) },
+	const struct reason reason = {
+		.topic = record->partition->topic,
+		.partition = record->partition->number,
+		.offset = record->offset,
+		.group = letter->group,
+		.version = letter->version,
+		.attempts = record->past.attempts,
+		.why = letter->why,
+		.key_left_out = record->key.len > REASON_KEY_MAX,
+		.value_left_out = record->value.len > REASON_VALUE_MAX,
 	};
 
-	if (partition == NULL || offset == NULL || attempts == NULL || message == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		(void)envelope_add(headers, all[i].name, all[i].value);
-	return err_ok();
+	return reason_add(&reason, arena, headers);
+}
+
+/* Is it of the topic that the event would be written to? */
+static bool is_told_there(const char *topic)
+{
+	const char *suffix = topic_suffix(TOPIC_OUTREACH_COMMANDS);
+	size_t len = strlen(topic), suffix_len = strlen(suffix);
+
+	return len >= suffix_len && strcmp(topic + len - suffix_len, suffix) == 0;
+}
+
+static struct err tell_tenant(const struct deadletter *letter, struct id id, struct outbox *outbox)
+{
+	const struct event *event = letter->event;
+	char text[ID_TEXT_BYTES];
+
+	if (event == NULL || is_told_there(letter->record->partition->topic))
+		return err_ok();
+	id_format(id, text);
+	const struct str parts[] = { STR("deadletter"), str_of(text) };
+	const struct deadletter_created created = { .dead_letter_id = id,
+		.event_id = event->id,
+		.event_type = event->type,
+		.group = letter->group,
+		.error_code = err_code_name(letter->why.code),
+		.occurred_at = clock_wall_ms() };
+	const struct outbox_event told = { .topic = TOPIC_OUTREACH_COMMANDS,
+		.id = outbox_id(parts, 2),
+		.type = &deadletter_created,
+		.payload = &created,
+		.tenant = event->tenant,
+		.sink = CODEC_TO_TOPIC };
+	outbox_set_origin(outbox, event->traceparent, event->slug);
+	return outbox_emit(outbox, &told);
 }
 
 static void free_packed(void *arg)
@@ -107,12 +142,14 @@ struct err deadletter_write(
 	struct headers headers;
 	struct buf *packed = arena_alloc(arena, sizeof *packed);
 	char *topic = topic_dlq(record->partition->topic, letter->group, arena);
-	struct id id = letter->event == NULL ? id_v7() : letter->event->id;
+	struct id letter_id = id_v7();
+	struct id id = letter->event == NULL ? letter_id : letter->event->id;
 
 	if (packed == NULL || topic == NULL || !arena_defer(arena, free_packed, packed))
 		return arena_overflow();
 	*packed = BUF(ENVELOPE_BYTES_MAX);
-	TRY(write_row(pg, arena, letter, id_v7()));
+	TRY(write_row(pg, arena, letter, letter_id));
+	TRY(tell_tenant(letter, letter_id, outbox));
 	TRY(envelope_unpack(record->headers, arena, &headers));
 	TRY(add_reasons(arena, letter, &headers));
 	envelope_pack(&headers, packed);
@@ -123,9 +160,9 @@ struct err deadletter_write(
 		.id = id,
 		.tenant = letter->event == NULL ? (struct tenant){ { { 0 } } }
 						: letter->event->tenant,
-		.key = record->key.len <= KEY_MAX ? record->key : STR(""),
+		.key = record->key.len <= REASON_KEY_MAX ? record->key : STR(""),
 		.headers = buf_str(packed),
-		.payload = record->value.len <= VALUE_MAX ? record->value : STR(""),
+		.payload = record->value.len <= REASON_VALUE_MAX ? record->value : STR(""),
 	};
 	return outbox_copy(outbox, &copy);
 }
@@ -133,7 +170,7 @@ struct err deadletter_write(
 struct err deadletter_again(struct pg *pg, struct arena *arena, const struct deadletter *letter)
 {
 	const struct record *record = letter->record;
-	const char *message = arena_printf(arena, "%.*s", (int)MESSAGE_MAX, letter->why.msg);
+	const char *message = arena_printf(arena, "%.*s", (int)REASON_MESSAGE_MAX, letter->why.msg);
 	const struct pg_arg args[] = {
 		pg_id(record->past.dead_id),
 		pg_text(err_class_name(err_code_class(letter->why.code))),

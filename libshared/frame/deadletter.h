@@ -1,8 +1,8 @@
 /*
- * A record nobody could handle: a row for people and a record on the DLQ topic for tools, written
- * in one transaction through the outbox. Key, value and headers stay as they were (what was sealed
- * stays sealed); beside them where it came from and why, also under the names that Kafka's own
- * tools read.
+ * A record nobody could handle: a row for people, a record on the DLQ topic for tools and an event
+ * for the tenant's webhooks, written in one transaction through the outbox. Key, value and headers
+ * stay as they were (what was sealed stays sealed); beside them where it came from and why, also
+ * under the names that Kafka's own tools read.
  */
 #ifndef ESTEIRA_FRAME_DEADLETTER_H
 #define ESTEIRA_FRAME_DEADLETTER_H
@@ -23,7 +23,20 @@ struct deadletter {
 	bool blocks; /* its key waits for a decision */
 };
 
-/* Queues the row and collects the DLQ record; the transaction is the caller's. */
+/* The event's field table, for its reader and the contract test. */
+struct deadletter_created {
+	struct id dead_letter_id; /* as GET /v1/dead-letters/{id} knows it */
+	struct id event_id;
+	const char *event_type, *group, *error_code;
+	int64_t occurred_at;
+};
+extern const struct codec_type deadletter_created;
+
+/*
+ * Queues the row and collects the DLQ record and the event; the transaction is the caller's. There
+ * is no event when no tenant is known, nor about a record of outreach.commands: it would end there
+ * too, and be told again.
+ */
 struct err deadletter_write(struct pg *pg, struct arena *arena, const struct deadletter *letter,
 	struct outbox *outbox) ERR_MUST_USE;
 

@@ -9,8 +9,10 @@
 #include "frame/brake.h"
 #include "frame/claim.h"
 #include "frame/consumer.h"
+#include "frame/crowd.h"
 #include "frame/effect.h"
 #include "frame/execute.h"
+#include "frame/gather.h"
 #include "frame/inbox.h"
 #include "frame/metrics.h"
 #include "frame/park.h"
@@ -18,7 +20,7 @@
 #include "frame/relay.h"
 
 enum {
-	WORKERS_MAX = 64,
+	WORKERS_MAX = 512,
 	WORKER_CONNECTIONS = 2,
 	STACK_BYTES = 1 << 20,
 	MAINTAIN_MS = 3600 * 1000,
@@ -50,7 +52,7 @@ struct engine {
 	struct pg_pool *pool;
 	struct pg *consumer_pg, *relay_pg;
 	struct relay *relay;
-	struct claim_set *claims;
+	struct execute_shared shared;
 	struct park *park;
 	struct brake_table *brakes;
 	struct arena *arena; /* of the relay's thread */
@@ -186,8 +188,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 	if (now - chores->renewed_ms >= CLAIM_RENEW_MS) {
 		chores->renewed_ms = now;
 		arena_reset(engine->arena);
-		e = claim_set_renew(
-			engine->claims, engine->relay_pg, engine->arena, engine->conf.names->owner);
+		e = claim_set_renew(engine->shared.claims, engine->relay_pg, engine->arena,
+			engine->conf.names->owner);
 		health_report(
 			engine->conf.health, HEALTH_POSTGRES, e, (clock_mono_ms() - now) * 1000);
 	}
@@ -299,11 +301,10 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.pool = engine->pool,
 		.outbox = names->outbox,
 		.relay = engine->relay,
-		.claims = engine->claims,
+		.shared = engine->shared,
 		.park = engine->park,
 		.brakes = engine->brakes,
 		.health = engine->conf.health,
-		.alone = &running->alone,
 		.hooks = { on_count, on_dead, on_fatal, engine } };
 	engine->counters.ledgered = makes_effects(routes);
 	TRY(start_thread(&running->relay, relay_main, engine));
@@ -376,16 +377,20 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->conf = *conf;
 	count_with(conf->metrics, &engine->counters);
 	pthread_mutex_init(&engine->threads.alone, NULL);
+	engine->shared = (struct execute_shared){ .claims = claim_set_new(WORKERS_MAX),
+		.gather = gather_new(WORKER_CONNECTIONS),
+		.crowd = crowd_new(WORKERS_MAX),
+		.alone = &engine->threads.alone };
 	engine->schedule = schedule_new();
 	engine->pool = pg_pool_new(&conf->names->pg, WORKER_CONNECTIONS);
 	engine->consumer_pg = pg_new(&conf->names->frame);
 	engine->relay_pg = pg_new(&relay_pg);
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	engine->claims = claim_set_new(WORKERS_MAX);
 	engine->park = park_new(conf->names->group);
 	engine->brakes = brake_table_new();
 	engine->arena = arena_new(CHORES_BYTES);
-	if (engine->claims != NULL && engine->park != NULL && engine->brakes != NULL &&
+	if (engine->shared.claims != NULL && engine->shared.gather != NULL &&
+		engine->shared.crowd != NULL && engine->park != NULL && engine->brakes != NULL &&
 		engine->arena != NULL && engine->schedule != NULL && engine->pool != NULL &&
 		engine->consumer_pg != NULL && engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
@@ -405,7 +410,9 @@ void engine_close(struct engine *engine)
 		return;
 	consumer_free(engine->consumer);
 	relay_close(engine->relay);
-	claim_set_free(engine->claims);
+	claim_set_free(engine->shared.claims);
+	gather_free(engine->shared.gather);
+	crowd_free(engine->shared.crowd);
 	park_free(engine->park);
 	brake_table_free(engine->brakes);
 	arena_free(engine->arena);

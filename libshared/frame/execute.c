@@ -4,13 +4,15 @@
 
 #include "base/clock.h"
 #include "frame/brake.h"
+#include "frame/crowd.h"
 #include "frame/failure.h"
+#include "frame/gather.h"
 #include "frame/transact_batch.h"
 #include "frame/transact_end.h"
 #include "frame/transact_work.h"
 #include "frame/worker.h"
 
-enum { ARENA_BYTES = 16 << 20, CLAIM_AGAIN_MS = 200, NAP_MS = 200 };
+enum { ARENA_BYTES = 16 << 20, CLAIM_AGAIN_MS = 200, NAP_MS = 200, NAP_MAX_MS = 2000 };
 
 /* --- the ends of a record; each returns whether its lane may go on --- */
 
@@ -45,18 +47,25 @@ static void run_after(struct worker *worker, struct task *task)
 
 /* --- before a record runs --- */
 
+static void see(const struct worker *worker, const struct task *task, const struct brake_pair *pair,
+	int64_t now_ms)
+{
+	const struct partition *partition = task->record->partition;
+
+	if (task->record->route->target == NULL)
+		brake_see(worker->conf->brakes, partition->topic, partition->number, pair, now_ms);
+}
+
 /* False: its brake is on, it has been parked (or is to be tried again). */
 static bool is_allowed(struct worker *worker, struct task *task, bool *ret_lane_goes_on)
 {
 	int64_t now_ms = clock_mono_ms(), wait_ms = 0;
-	const char *route = task->record->route->type->name;
+	const struct brake_pair pair = worker_pair(task);
 
-	const struct brake_pair pair = { route, task->event.tenant };
-	brake_see(worker->conf->brakes, task->record->partition->topic,
-		task->record->partition->number, &pair, now_ms);
+	see(worker, task, &pair, now_ms);
 	/* one that is tried again in place was let through before */
 	if (task->record->past.tries > 0 ||
-		brake_allows(worker->conf->brakes, route, task->event.tenant, now_ms, &wait_ms))
+		brake_allows(worker->conf->brakes, &pair, now_ms, &wait_ms))
 		return true;
 	*ret_lane_goes_on = failure_brake(worker, task, wait_ms, err_ok());
 	return false;
@@ -112,9 +121,8 @@ static struct err read_all(struct worker *worker, size_t records)
 		struct record *record = worker->records[i];
 		struct task *task = &worker->tasks[i];
 		TRY(transact_read(&worker->transact, record, task));
-		const struct brake_pair pair = { record->route->type->name, task->event.tenant };
-		brake_see(worker->conf->brakes, record->partition->topic, record->partition->number,
-			&pair, now_ms);
+		const struct brake_pair pair = worker_pair(task);
+		see(worker, task, &pair, now_ms);
 		if (brake_is_on(worker->conf->brakes, &pair))
 			return err_retry(ERR_CODE_TRY_AGAIN, "a brake is on");
 	}
@@ -160,25 +168,26 @@ static void nap(int64_t ms)
 	nanosleep(&span, NULL);
 }
 
-/* The work is done and its claim is ours: an outage of Postgres must not repeat it. */
-static struct err spend(struct worker *worker, struct task *task, bool *ret_ours)
+/* The work is done and its claim is ours: an outage of Postgres must not repeat it. Each try leaves
+ * something in the arena, so that they get rarer: it lasts for a day of them. */
+static struct err spend(struct worker *worker, struct task *task)
 {
-	for (;;) {
-		struct err e = transact_work_spend(&worker->transact, task, ret_ours);
+	for (int64_t nap_ms = NAP_MS;; nap_ms = nap_ms * 2 < NAP_MAX_MS ? nap_ms * 2 : NAP_MAX_MS) {
+		struct err e = gather_spend(worker->conf->shared.gather, &worker->transact, task);
 		if (!err_is(e, ERR_CODE_POSTGRES_AWAY) ||
 			schedule_is_stopped(worker->conf->schedule))
 			return e;
-		nap(NAP_MS);
+		nap(nap_ms);
 	}
 }
 
-static struct err work(struct worker *worker, struct task *task, bool *ret_ours)
+static struct err work(struct worker *worker, struct task *task)
 {
 	const struct route *route = task->record->route;
 	struct err e = route->work == NULL ? err_ok() : transact_step(task, route->work);
 
 	if (e.kind == ERR_OK)
-		return spend(worker, task, ret_ours);
+		return spend(worker, task);
 	if (route->failed != NULL) {
 		struct err noted = transact_work_failed(&worker->transact, task);
 		if (noted.kind != ERR_OK)
@@ -187,27 +196,26 @@ static struct err work(struct worker *worker, struct task *task, bool *ret_ours)
 	return e;
 }
 
-static struct err claim_and_work(struct worker *worker, struct task *task, int64_t *ret_wait_ms)
+static struct err claim_and_work(struct worker *worker, struct task *task)
 {
 	const struct claim claim = transact_claim_of(&worker->transact, task);
-	bool ours = true;
 
-	TRY(transact_work_claim(&worker->transact, task, ret_wait_ms));
-	if (*ret_wait_ms > 0 || task->fate != TASK_OPEN)
+	TRY(gather_claim(worker->conf->shared.gather, &worker->transact, task));
+	if (task->wait_ms > 0 || task->fate != TASK_OPEN)
 		return err_ok();
 	/* renewed only while it is worked on: a record that waits for its next try may move to
 	 * another process, which then must not wait for us */
-	claim_set_add(worker->conf->claims, &claim);
-	struct err e = work(worker, task, &ours);
-	claim_set_remove(worker->conf->claims, &claim);
-	if (e.kind == ERR_OK && !ours)
-		*ret_wait_ms = CLAIM_AGAIN_MS; /* taken over: look again whether it is handled */
+	claim_set_add(worker->conf->shared.claims, &claim);
+	struct err e = work(worker, task);
+	claim_set_remove(worker->conf->shared.claims, &claim);
+	if (e.kind == ERR_OK && !task->ours)
+		task->wait_ms = CLAIM_AGAIN_MS; /* taken over: look again whether it is handled */
 	return e;
 }
 
 static bool run_work(struct worker *worker, struct record *record)
 {
-	int64_t from_us = clock_mono_us(), wait_ms = 0;
+	int64_t from_us = clock_mono_us();
 	struct task *task = &worker->tasks[0];
 	bool goes_on;
 
@@ -215,13 +223,22 @@ static bool run_work(struct worker *worker, struct record *record)
 	struct err e = transact_read(&worker->transact, record, task);
 	if (e.kind == ERR_OK && !is_allowed(worker, task, &goes_on))
 		return goes_on;
-	if (e.kind == ERR_OK)
-		e = claim_and_work(worker, task, &wait_ms);
+	if (e.kind == ERR_OK) {
+		const struct crowd_call call = { worker_pair(task), worker,
+			record->route->target_max, clock_mono_ms() };
+		int64_t wait_ms;
+		if (!crowd_enter(worker->conf->shared.crowd, &call, &wait_ms)) {
+			worker_brake(worker, task, BRAKE_NOTHING); /* it may have been a probe */
+			return failure_brake(worker, task, wait_ms, err_ok());
+		}
+		e = claim_and_work(worker, task);
+		crowd_leave(worker->conf->shared.crowd, worker, e.kind == ERR_OK);
+	}
 	if (e.kind != ERR_OK)
 		return failure_judge(worker, task, e);
-	if (wait_ms > 0) {
+	if (task->wait_ms > 0) {
 		worker_count(worker, task, "claimed", -1);
-		return failure_later(worker, task, wait_ms);
+		return failure_later(worker, task, task->wait_ms);
 	}
 	run_after(worker, task);
 	return close_task(worker, task, from_us);

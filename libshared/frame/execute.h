@@ -16,6 +16,8 @@
 
 struct brake_table;
 struct claim_set;
+struct crowd;
+struct gather;
 struct park;
 struct pg_pool;
 struct relay;
@@ -33,6 +35,14 @@ struct execute_hooks {
 	void *arg;
 };
 
+/* What workers know of each other. */
+struct execute_shared {
+	struct claim_set *claims; /* being worked on */
+	struct gather *gather;
+	struct crowd *crowd;
+	pthread_mutex_t *alone; /* of the one that runs alone: failure_run_suspect */
+};
+
 /* What the workers of a process share. All borrowed. */
 struct execute_conf {
 	const char *group;
@@ -43,11 +53,10 @@ struct execute_conf {
 	struct pg_pool *pool;
 	struct outbox_conf outbox;
 	struct relay *relay;
-	struct claim_set *claims; /* being worked on */
+	struct execute_shared shared;
 	struct park *park;
 	struct brake_table *brakes;
 	struct health *health;
-	pthread_mutex_t *alone; /* of the one that runs alone: failure_run_suspect */
 	struct execute_hooks hooks;
 };
 

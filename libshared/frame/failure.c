@@ -67,7 +67,8 @@ static void tell_outage(struct worker *worker, const struct task *task, struct e
 		health_report(worker->conf->health, part, e, -1);
 }
 
-static struct verdict judge(const struct worker *worker, const struct record *record, struct err e)
+static struct verdict judge(
+	const struct worker *worker, const struct record *record, struct err e, int64_t again_ms)
 {
 	const struct verdict_input input = {
 		.e = e,
@@ -77,6 +78,7 @@ static struct verdict judge(const struct worker *worker, const struct record *re
 		.here_ms = record->past.here_ms == 0 ? 0 : clock_mono_ms() - record->past.here_ms,
 		.outages = worker->outages,
 		.random = jitter(),
+		.again_ms = again_ms,
 	};
 
 	return verdict_of(&input);
@@ -85,7 +87,7 @@ static struct verdict judge(const struct worker *worker, const struct record *re
 /* The transaction of an end failed too: its own servers are away, or it is fatal. */
 static bool end_failed(struct worker *worker, struct task *task, const char *event, struct err e)
 {
-	struct verdict verdict = judge(worker, task->record, e);
+	struct verdict verdict = judge(worker, task->record, e, 0);
 
 	worker_log(worker, task, event, e);
 	if (verdict.what == VERDICT_WAIT)
@@ -160,11 +162,11 @@ bool failure_brake(struct worker *worker, struct task *task, int64_t wait_ms, st
 static bool brake_now(struct worker *worker, struct task *task, struct err e)
 {
 	int64_t wait_ms = BRAKE_PAUSE_MS;
+	const struct brake_pair pair = worker_pair(task);
 
 	worker_log(worker, task, "record.provider_away", e);
 	worker_brake(worker, task, BRAKE_AWAY);
-	if (brake_allows(worker->conf->brakes, task->record->route->type->name, task->event.tenant,
-		    clock_mono_ms(), &wait_ms))
+	if (brake_allows(worker->conf->brakes, &pair, clock_mono_ms(), &wait_ms))
 		wait_ms = BRAKE_PAUSE_MS;
 	return failure_brake(worker, task, wait_ms, e);
 }
@@ -192,7 +194,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 	if (past->first_ms == 0)
 		past->first_ms = clock_wall_ms();
 	past->tries++;
-	struct verdict verdict = judge(worker, task->record, e);
+	struct verdict verdict = judge(worker, task->record, e, task->scope.again_ms);
 	switch (verdict.what) {
 	case VERDICT_HERE:
 		worker_count(worker, task, "again", -1);
@@ -226,7 +228,7 @@ void failure_all_wait(struct worker *worker, size_t records, struct err e)
 	worker->tasks[0].record = worker->records[0];
 	tell_outage(worker, &worker->tasks[0], e);
 	for (size_t i = 0; i < records; i++) {
-		struct verdict verdict = judge(worker, worker->records[i], e);
+		struct verdict verdict = judge(worker, worker->records[i], e, 0);
 		worker->tasks[0] = (struct task){ .record = worker->records[i] };
 		put_back(worker, &worker->tasks[0], verdict.delay_ms);
 	}
@@ -305,9 +307,9 @@ bool failure_run_suspect(struct worker *worker, struct record *record,
 			err_reject(ERR_CODE_CRASHED, err_code_title(ERR_CODE_CRASHED)));
 	if (count == 0)
 		return note_and_run(worker, record, run);
-	if (pthread_mutex_trylock(worker->conf->alone) != 0)
+	if (pthread_mutex_trylock(worker->conf->shared.alone) != 0)
 		return failure_later(worker, task, ALONE_AGAIN_MS);
 	bool goes_on = note_and_run(worker, record, run);
-	pthread_mutex_unlock(worker->conf->alone);
+	pthread_mutex_unlock(worker->conf->shared.alone);
 	return goes_on;
 }

@@ -33,6 +33,9 @@ struct scope {
 	struct outbox *outbox; /* NULL in work() and after() */
 	void *user;	       /* a handler's own, from one step to the next */
 	int64_t epoch;	       /* > 0: a replay */
+	int attempts;	       /* answers about this record before this one */
+	int64_t again_ms;      /* set by a step that fails with ERR_RETRY: the pause before the next
+				* attempt, instead of tries in place and the route's delay */
 	bool doubtful; /* what this record did may have been lost with the database's last seconds:
 			* no effect outside without a look-up (frame/effect) */
 	bool gone; /* set by a step: in a replay, what the record is about was deleted by design */
@@ -61,6 +64,11 @@ struct route {
 	route_step *settle;
 	int attempts;	  /* answers until it is a dead letter; 0 = 3 */
 	int64_t delay_ms; /* until the second attempt, doubled for each further one; 0 = 2000 */
+	/* Whom the payload makes us call, where a tenant has several: a brake is on for one of them
+	 * alone, and at most target_max calls of a process are under way to each (0: any number).
+	 * NULL: the tenant is meant. PURE. */
+	struct id (*target)(const void *payload);
+	int target_max;
 };
 
 /* The route of a ce_type, or NULL. */

@@ -94,6 +94,11 @@ const struct pg_conf *service_frame_pg(struct service_context *context)
 	return &context->names.frame;
 }
 
+const struct kafka_conf *service_kafka(struct service_context *context)
+{
+	return &context->names.kafka;
+}
+
 const char *service_instance(struct service_context *context)
 {
 	return context->conf.instance;
@@ -320,6 +325,7 @@ static int run(struct service_context *context)
 	if (e.kind == ERR_OK) {
 		LOG(LOG_INFO, "service.started", LOG_TEXT("version", ESTEIRA_VERSION));
 		loop_run(context->loop);
+		loop_timer_stop(context->drain.timer); /* the loop runs once more: stop_threads */
 		LOG(LOG_INFO, "service.stopping", LOG_INT("failed", context->failed));
 	} else {
 		LOG(LOG_ERROR, "service.start_failed", LOG_ERR(e));

@@ -14,6 +14,7 @@
 #include "frame/topic.h"
 
 struct buf;
+struct kafka_conf;
 struct loop;
 struct metrics;
 struct pg_conf;
@@ -63,6 +64,7 @@ const struct outbox_conf *service_outbox(struct service_context *context);
 const struct pg_conf *service_pg(struct service_context *context); /* esteira_<service> */
 const struct pg_conf *service_frame_pg(
 	struct service_context *context); /* esteira_frame_<service> */
+const struct kafka_conf *service_kafka(struct service_context *context);
 const char *service_instance(struct service_context *context);
 struct pg_pool *service_pool(struct service_context *context); /* of the workers; give back soon */
 

@@ -9,10 +9,12 @@ static const struct {
 	uint32_t spread; /* k: how many partitions one tenant may use */
 	const char *readers[3];
 } topics[TOPIC_COUNT] = {
-	[TOPIC_INTAKE_EVENTS] = { "intake.events", 1, { NULL } },
+	[TOPIC_INTAKE_EVENTS] = { "intake.events", 1, { "outreach", NULL } },
 	[TOPIC_OCR_JOBS] = { "ocr.jobs", 8, { "ocr", NULL } },
 	[TOPIC_OCR_EVENTS] = { "ocr.events", 1, { "intake", NULL } },
 	[TOPIC_AUDIT_TRAIL] = { "audit.trail", 1, { "audit", NULL } },
+	[TOPIC_OUTREACH_COMMANDS] = { "outreach.commands", 8, { "outreach", NULL } },
+	[TOPIC_OUTREACH_EVENTS] = { "outreach.events", 1, { "intake", NULL } },
 };
 
 const char *topic_suffix(enum topic topic)

@@ -75,8 +75,11 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 		.state = t->conf->state,
 		.event = &task->event,
 		.epoch = record->past.epoch,
+		.attempts = record->past.attempts,
 		.doubtful = is_doubtful(record->partition, &task->event) };
-	return codec_read(record->route->type, record->value, t->arena, task->payload);
+	TRY(codec_read(record->route->type, record->value, t->arena, task->payload));
+	task->is_read = true;
+	return err_ok();
 }
 
 /* --- pieces --- */

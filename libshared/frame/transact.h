@@ -34,6 +34,10 @@ struct task {
 	enum task_fate fate;
 	struct outbox_reconciled outputs; /* of a replay */
 	int64_t handler_us;		  /* spent in the service's own steps so far */
+	int64_t wait_ms; /* set by transact_work_claim: > 0, somebody else works on it for so long
+			  */
+	bool ours;	 /* set by transact_work_spend: false, the claim was taken over */
+	bool is_read;	 /* payload holds what its type says */
 };
 
 struct transact {
@@ -49,8 +53,6 @@ struct transact_call {
 	struct outbox *outbox;		/* new for each call */
 	const struct park_entry *order; /* how to park; of the tasks' number */
 	struct err why;			/* bury */
-	int64_t wait_ms;		/* claim */
-	bool ours;			/* spend */
 };
 
 /*

@@ -27,7 +27,8 @@ static struct err run_park(const struct transact *t, struct pg *pg, struct trans
 	if (call->tasks[0].record->route != NULL &&
 		call->tasks[0].record->route->kind == ROUTE_WORK && call->count == 1) {
 		const struct claim claim = transact_claim_of(t, call->tasks);
-		TRY(claim_spend(pg, t->arena, &claim, &call->ours));
+		const struct claim_list claims = { &claim, 1 };
+		TRY(claim_spend(pg, t->arena, &claims, &call->tasks->ours));
 	}
 	TRY(transact_end_notes(t, pg, call->tasks, call->count));
 	return pg_commit(pg);

@@ -4,97 +4,198 @@
 #include "frame/deadletter.h"
 #include "port/pg.h"
 
-/* Parks it behind what waits, or forgets a stale copy. */
-static struct err step_aside(const struct transact *t, struct pg *pg, const struct task *task,
-	const struct park_entry *entry)
+/* --- of several records at once: frame/gather --- */
+
+static struct err list_claims(const struct transact *t, const struct task *tasks, size_t count,
+	struct claim_list *ret_list)
 {
-	TRY(transact_end_notes(t, pg, task, 1));
-	if (task->fate == TASK_PARKED)
-		TRY(park_add(t->conf->park, pg, t->arena, entry, 1));
-	return pg_commit(pg);
+	struct claim *items = arena_alloc(t->arena, (count + 1) * sizeof *items);
+
+	if (items == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++)
+		items[i] = transact_claim_of(t, &tasks[i]);
+	*ret_list = (struct claim_list){ items, count };
+	return err_ok();
+}
+
+/* A call about copies of some of the tasks. */
+static struct err pick(const struct transact *t, const struct transact_call *call,
+	bool (*wanted)(const struct task *task), struct transact_call *ret_some)
+{
+	struct task *tasks = arena_alloc(t->arena, (call->count + 1) * sizeof *tasks);
+	size_t count = 0;
+
+	if (tasks == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < call->count; i++)
+		if (wanted(&call->tasks[i]))
+			tasks[count++] = call->tasks[i];
+	*ret_some =
+		(struct transact_call){ .tasks = tasks, .count = count, .outbox = call->outbox };
+	return err_ok();
+}
+
+static bool is_open(const struct task *task)
+{
+	return task->fate == TASK_OPEN;
+}
+
+static bool has_ended(const struct task *task)
+{
+	return task->fate != TASK_OPEN;
+}
+
+/* It has a claim and nothing to work on. */
+static bool is_idle_claim(const struct task *task)
+{
+	return task->fate == TASK_DUPLICATE || task->fate == TASK_GONE;
+}
+
+/* What came to an end is written down, and the transaction is over. */
+static struct err commit_ended(
+	const struct transact *t, struct pg *pg, const struct transact_call *call)
+{
+	struct transact_call ended;
+
+	TRY(pick(t, call, has_ended, &ended));
+	if (ended.count == 0) {
+		TRY(outbox_flush(call->outbox, pg));
+		return pg_commit(pg);
+	}
+	TRY(transact_remove_rows(t, pg, &ended));
+	return transact_finish(t, pg, &ended);
+}
+
+/* --- the claim --- */
+
+static struct err take_claims(
+	const struct transact *t, struct pg *pg, const struct transact_call *call)
+{
+	struct transact_call open;
+	struct claim_list claims;
+	size_t next = 0;
+
+	TRY(pick(t, call, is_open, &open));
+	TRY(list_claims(t, open.tasks, open.count, &claims));
+	int64_t *wait_ms = arena_alloc(t->arena, (open.count + 1) * sizeof *wait_ms);
+	if (wait_ms == NULL)
+		return arena_overflow();
+	TRY(claim_take(pg, t->arena, &claims, wait_ms));
+	for (size_t i = 0; i < call->count; i++)
+		call->tasks[i].wait_ms = is_open(&call->tasks[i]) ? wait_ms[next++] : 0;
+	return err_ok();
+}
+
+static struct err begin_work(struct pg *pg, struct transact_call *call, struct task *task)
+{
+	if (task->wait_ms > 0)
+		task->fate = TASK_OPEN; /* and whoever works on it may be about to end it */
+	if (task->fate != TASK_OPEN || task->wait_ms > 0)
+		return err_ok();
+	if (task->record->route->claimed != NULL)
+		TRY(transact_step_in(pg, call->outbox, task, task->record->route->claimed));
+	if (task->scope.gone && task->entry.epoch > 0)
+		task->fate = TASK_GONE;
+	return err_ok();
 }
 
 /* Nothing to work on: a duplicate, or a replay of what is gone or held. */
 static struct err conclude(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct task *task = call->tasks;
-	const struct claim claim = transact_claim_of(t, task);
+	struct transact_call idle;
+	struct claim_list claims;
 
-	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
-	TRY(transact_remove_rows(t, pg, call));
-	if (task->entry.again)
-		TRY(deadletter_redriven(pg, task->record->past.dead_id));
-	return transact_finish(t, pg, call);
+	TRY(pick(t, call, is_idle_claim, &idle));
+	TRY(list_claims(t, idle.tasks, idle.count, &claims));
+	bool *ours = arena_alloc(t->arena, (idle.count + 1) * sizeof *ours);
+	if (ours == NULL)
+		return arena_overflow();
+	TRY(claim_spend(pg, t->arena, &claims, ours));
+	for (size_t i = 0; i < call->count; i++) {
+		const struct task *task = &call->tasks[i];
+		if (task->entry.again && (is_idle_claim(task) || task->fate == TASK_HELD))
+			TRY(deadletter_redriven(pg, task->record->past.dead_id));
+	}
+	return err_ok();
 }
 
 /* The claim comes before the look into the inbox: whoever spends a claim writes the inbox row in
  * the same transaction, so a claim that can be taken means that the look sees the row. */
 static struct err run_claim(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct task *task = call->tasks;
-	const struct claim claim = transact_claim_of(t, task);
 	struct park_entry *behind;
 	size_t behind_count;
 
-	TRY(transact_begin_fenced(t, pg, task));
+	TRY(transact_begin_fenced(t, pg, call->tasks));
 	TRY(transact_find_held(t, pg, call));
 	TRY(transact_judge(t, pg, call, &behind, &behind_count));
-	if (task->fate == TASK_PARKED || task->fate == TASK_STALE)
-		return step_aside(t, pg, task, behind);
-	TRY(claim_take(pg, t->arena, &claim, &call->wait_ms));
+	TRY(take_claims(t, pg, call));
 	TRY(transact_find_seen(t, pg, call));
-	if (call->wait_ms > 0) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	if (task->fate != TASK_OPEN)
-		return conclude(t, pg, call);
-	if (task->record->route->claimed != NULL)
-		TRY(transact_step_in(pg, call->outbox, task, task->record->route->claimed));
-	if (task->scope.gone && task->entry.epoch > 0) {
-		task->fate = TASK_GONE;
-		return conclude(t, pg, call);
-	}
-	TRY(outbox_flush(call->outbox, pg));
-	TRY(pg_commit(pg));
+	for (size_t i = 0; i < call->count; i++)
+		TRY(begin_work(pg, call, &call->tasks[i]));
+	TRY(conclude(t, pg, call));
+	if (behind_count > 0)
+		TRY(park_add(t->conf->park, pg, t->arena, behind, behind_count));
+	TRY(commit_ended(t, pg, call));
 	failpoint_reach("effect_sending");
 	return err_ok();
 }
 
-struct err transact_work_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
+struct err transact_work_claim(const struct transact *t, struct task *tasks, size_t count)
 {
-	struct transact_call call = { .run = run_claim, .tasks = task, .count = 1 };
+	struct transact_call call = { .run = run_claim, .tasks = tasks, .count = count };
 
-	TRY(transact_run(t, &call));
-	*ret_wait_ms = call.wait_ms;
+	return transact_run(t, &call);
+}
+
+/* --- the end of the work --- */
+
+static struct err spend_claims(
+	const struct transact *t, struct pg *pg, const struct transact_call *call)
+{
+	struct claim_list claims;
+	bool *ours = arena_alloc(t->arena, call->count * sizeof *ours);
+
+	if (ours == NULL)
+		return arena_overflow();
+	TRY(list_claims(t, call->tasks, call->count, &claims));
+	TRY(claim_spend(pg, t->arena, &claims, ours));
+	for (size_t i = 0; i < call->count; i++)
+		call->tasks[i].ours = ours[i];
 	return err_ok();
+}
+
+static struct err end_work(
+	const struct transact *t, struct pg *pg, struct transact_call *call, struct task *task)
+{
+	size_t before = outbox_count(call->outbox);
+
+	if (!task->ours) {
+		task->fate = TASK_OPEN;
+		return err_ok();
+	}
+	if (task->fate != TASK_OPEN)
+		return err_ok();
+	TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
+	return transact_close(t, pg, call->outbox, task, before);
 }
 
 static struct err run_spend(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct task *task = call->tasks;
-	const struct claim claim = transact_claim_of(t, task);
-
 	TRY(pg_begin(pg));
-	TRY(claim_spend(pg, t->arena, &claim, &call->ours));
+	TRY(spend_claims(t, pg, call));
 	TRY(transact_find_seen(t, pg, call));
-	if (!call->ours || task->fate != TASK_OPEN) {
-		pg_rollback(pg);
-		return err_ok();
-	}
-	TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
-	TRY(transact_close(t, pg, call->outbox, task, 0));
-	TRY(transact_remove_rows(t, pg, call));
-	return transact_finish(t, pg, call);
+	for (size_t i = 0; i < call->count; i++)
+		TRY(end_work(t, pg, call, &call->tasks[i]));
+	return commit_ended(t, pg, call);
 }
 
-struct err transact_work_spend(const struct transact *t, struct task *task, bool *ret_ours)
+struct err transact_work_spend(const struct transact *t, struct task *tasks, size_t count)
 {
-	struct transact_call call = { .run = run_spend, .tasks = task, .count = 1 };
+	struct transact_call call = { .run = run_spend, .tasks = tasks, .count = count };
 
-	TRY(transact_run(t, &call));
-	*ret_ours = call.ours;
-	return err_ok();
+	return transact_run(t, &call);
 }
 
 /* --- steps of their own --- */
@@ -119,8 +220,8 @@ static struct err run_failed(const struct transact *t, struct pg *pg, struct tra
 	const struct claim claim = transact_claim_of(t, call->tasks);
 
 	TRY(pg_begin(pg));
-	TRY(claim_hold(pg, t->arena, &claim, &call->ours));
-	if (!call->ours)
+	TRY(claim_hold(pg, t->arena, &claim, &call->tasks->ours));
+	if (!call->tasks->ours)
 		return pg_commit(pg);
 	return step_and_commit(pg, call, call->tasks->record->route->failed);
 }

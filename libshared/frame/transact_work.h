@@ -7,13 +7,15 @@
 
 #include "frame/transact.h"
 
-/* Takes the claim and runs claimed(). *ret_wait_ms > 0: somebody else works on it for so long. A
- * fate other than TASK_OPEN: there is nothing to work on. */
-struct err transact_work_claim(const struct transact *t, struct task *task, int64_t *ret_wait_ms)
+/* Takes the claims and runs claimed() of each. Tasks of one partition, of different events, in the
+ * order of their event ids. Sets their wait_ms; a fate other than TASK_OPEN: there is nothing to
+ * work on. After a failure nothing of any was done. */
+struct err transact_work_claim(const struct transact *t, struct task *tasks, size_t count)
 	ERR_MUST_USE;
 
-/* handle() of a record whose work is done, if the claim is still ours; else *ret_ours is false. */
-struct err transact_work_spend(const struct transact *t, struct task *task, bool *ret_ours)
+/* handle() of records whose work is done, each if its claim is still ours. Tasks and failures as
+ * above. Sets ours. */
+struct err transact_work_spend(const struct transact *t, struct task *tasks, size_t count)
 	ERR_MUST_USE;
 
 /* failed(), if the claim is still ours. */

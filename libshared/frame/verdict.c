@@ -31,7 +31,7 @@ static struct verdict try_later(const struct verdict_input *in)
 	int64_t delay_ms =
 		route != NULL && route->delay_ms > 0 ? route->delay_ms : VERDICT_DELAY_MS;
 
-	if (in->here_ms < VERDICT_HERE_MS)
+	if (in->here_ms < VERDICT_HERE_MS && in->again_ms == 0)
 		return decided(VERDICT_HERE,
 			backoff_ms(VERDICT_FIRST_MS, VERDICT_HERE_MS / 2, in->tries, in->random),
 			in->e);
@@ -41,7 +41,8 @@ static struct verdict try_later(const struct verdict_input *in)
 				? err_reject(ERR_CODE_ATTEMPTS_EXHAUSTED, in->e.msg)
 				: err_reject(in->e.code, in->e.msg));
 	/* whole delays, so that the second attempt is never early: jitter is added */
-	delay_ms = doubled_ms(delay_ms, VERDICT_DELAY_MAX_MS, in->attempts + 1);
+	delay_ms = in->again_ms > 0 ? in->again_ms
+				    : doubled_ms(delay_ms, VERDICT_DELAY_MAX_MS, in->attempts + 1);
 	return decided(VERDICT_PARK, delay_ms + in->random % (delay_ms / 5 + 1), in->e);
 }
 

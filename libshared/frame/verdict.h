@@ -35,6 +35,7 @@ struct verdict_input {
 	int64_t here_ms;	   /* since the first failure here */
 	int outages;		   /* failed calls in a row of this worker to our own servers */
 	uint32_t random;	   /* for the jitter: nobody retries in step */
+	int64_t again_ms;	   /* scope->again_ms: the pause the step asked for; 0 = none */
 };
 
 struct verdict {

@@ -44,13 +44,25 @@ void worker_log(
 		LOG_TEXT("tenant", task->event.slug), LOG_TEXT("trace_id", trace), LOG_ERR(e));
 }
 
+struct brake_pair worker_pair(const struct task *task)
+{
+	const struct route *route = task->record->route;
+	struct brake_pair pair = { .route = route->type->name, .tenant = task->event.tenant };
+
+	if (route->target != NULL)
+		pair.target = route->target(task->payload);
+	return pair;
+}
+
+/* A payload that cannot be read names no target. */
 void worker_brake(const struct worker *worker, const struct task *task, enum brake_event event)
 {
 	const struct route *route = task->record->route;
 
-	if (route != NULL && task->event.type != NULL)
-		brake_tell(worker->conf->brakes, route->type->name, task->event.tenant, event,
-			clock_mono_ms());
+	if (route == NULL || task->event.type == NULL || (route->target != NULL && !task->is_read))
+		return;
+	const struct brake_pair pair = worker_pair(task);
+	brake_tell(worker->conf->brakes, &pair, event, clock_mono_ms());
 }
 
 void worker_count(

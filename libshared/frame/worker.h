@@ -23,7 +23,9 @@ void worker_free(struct worker *worker);
 
 void worker_log(
 	const struct worker *worker, const struct task *task, const char *event, struct err e);
-/* The end of a record, to the brake of its route and tenant; one that names neither has none. */
+/* What the record is about to the brakes; its event and payload have been read. */
+struct brake_pair worker_pair(const struct task *task);
+/* The end of a record, to its brake; one that names no route or tenant has none. */
 void worker_brake(const struct worker *worker, const struct task *task, enum brake_event event);
 void worker_count(
 	const struct worker *worker, const struct task *task, const char *outcome, int64_t took_us);

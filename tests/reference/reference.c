@@ -15,7 +15,7 @@ const struct conf_item reference_conf_items[] = {
 		"How long the provider may take, milliseconds." },
 	{ "ESTEIRA_REFERENCE_DELAY_MS", CONF_INT, AT(delay_ms), "0", 0, 60000, NULL,
 		"How long an entry takes, milliseconds." },
-	{ "ESTEIRA_REFERENCE_THREADS", CONF_INT, AT(threads), "2", 1, 64, NULL,
+	{ "ESTEIRA_REFERENCE_THREADS", CONF_INT, AT(threads), "8", 1, 64, NULL,
 		"Records at once." },
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };

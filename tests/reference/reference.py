@@ -79,7 +79,7 @@ class Sender:
             self.wrong.append(error)
 
     def send(self, kind, payload, tenant, ordering_key=None, **how):
-        """One record; how: event_id, value (bytes instead of payload), on_delivery. -> its event id."""
+        """One record; how: topic, event_id, value (bytes instead of payload), on_delivery. -> its event id."""
         event_id = how.get("event_id") or str(uuid.uuid4())
         headers = {
             "ce_specversion": "1.0", "ce_id": event_id, "ce_type": kind, "ce_source": "/tests",
@@ -89,7 +89,7 @@ class Sender:
         value = how.get("value") or json.dumps(payload).encode()
         while True:
             try:
-                self.producer.produce(TOPIC, value, tenant, headers=list(headers.items()),
+                self.producer.produce(how.get("topic", TOPIC), value, tenant, headers=list(headers.items()),
                                       on_delivery=how.get("on_delivery", self._delivered))
                 self.producer.poll(0)
                 return event_id

@@ -80,15 +80,31 @@ START_TEST(every_state_and_event)
 }
 END_TEST
 
+static void tell(struct brake_table *table, const char *route, uint32_t tenant,
+	enum brake_event event, int64_t now_ms)
+{
+	const struct brake_pair pair = { .route = route, .tenant = tenant_of(tenant) };
+
+	brake_tell(table, &pair, event, now_ms);
+}
+
+static bool asks(struct brake_table *table, const char *route, uint32_t tenant, int64_t now_ms,
+	int64_t *ret_wait_ms)
+{
+	const struct brake_pair pair = { .route = route, .tenant = tenant_of(tenant) };
+
+	return brake_allows(table, &pair, now_ms, ret_wait_ms);
+}
+
 static void lose(struct brake_table *table, const char *route, uint32_t tenant, int64_t now_ms)
 {
-	brake_tell(table, route, tenant_of(tenant), BRAKE_AWAY, now_ms);
+	tell(table, route, tenant, BRAKE_AWAY, now_ms);
 }
 
 static void see(struct brake_table *table, const char *topic, int32_t partition,
 	struct tenant tenant, int64_t now_ms)
 {
-	const struct brake_pair pair = { route_a, tenant };
+	const struct brake_pair pair = { .route = route_a, .tenant = tenant };
 
 	brake_see(table, topic, partition, &pair, now_ms);
 }
@@ -96,11 +112,29 @@ static void see(struct brake_table *table, const char *topic, int32_t partition,
 static bool allows(struct brake_table *table, const char *route, uint32_t tenant, int64_t now_ms)
 {
 	int64_t wait_ms = 0;
-	bool allowed = brake_allows(table, route, tenant_of(tenant), now_ms, &wait_ms);
+	bool allowed = asks(table, route, tenant, now_ms, &wait_ms);
 
 	ck_assert(allowed ? wait_ms == 0 : wait_ms > 0);
 	return allowed;
 }
+
+/* One dead endpoint of a tenant is not all of them. */
+START_TEST(targets_have_their_own)
+{
+	struct brake_table *table = brake_table_new();
+	struct brake_pair dead = { route_a, tenant_of(1), tenant_of(100).id };
+	struct brake_pair well = { route_a, tenant_of(1), tenant_of(101).id };
+	int64_t wait_ms = 0;
+
+	brake_tell(table, &dead, BRAKE_AWAY, NOW);
+	ck_assert(!brake_allows(table, &dead, NOW, &wait_ms));
+	ck_assert(brake_allows(table, &well, NOW, &wait_ms));
+	ck_assert(allows(table, route_a, 1, NOW));
+	brake_tell(table, &well, BRAKE_GOOD, NOW);
+	ck_assert(!brake_allows(table, &dead, NOW, &wait_ms));
+	brake_table_free(table);
+}
+END_TEST
 
 START_TEST(one_pair_through_its_life)
 {
@@ -109,22 +143,22 @@ START_TEST(one_pair_through_its_life)
 
 	for (int i = 0; i < BRAKE_FAILURES; i++) {
 		ck_assert(allows(table, route_a, 1, NOW));
-		brake_tell(table, route_a, tenant_of(1), BRAKE_BAD, NOW);
+		tell(table, route_a, 1, BRAKE_BAD, NOW);
 	}
 	ck_assert_uint_eq(brake_count_open(table), 1);
-	ck_assert(!brake_allows(table, route_a, tenant_of(1), NOW + 1, &wait_ms));
+	ck_assert(!asks(table, route_a, 1, NOW + 1, &wait_ms));
 	ck_assert_int_eq(wait_ms, PAUSE - 1);
 	ck_assert(allows(table, route_a, 2, NOW)); /* neighbours go on */
 	ck_assert(allows(table, route_b, 1, NOW));
 	ck_assert(allows(table, route_a, 1, NOW + PAUSE)); /* one probe */
 	/* who comes meanwhile waits for its end, not for the next pause */
-	ck_assert(!brake_allows(table, route_a, tenant_of(1), NOW + PAUSE, &wait_ms));
+	ck_assert(!asks(table, route_a, 1, NOW + PAUSE, &wait_ms));
 	ck_assert_int_eq(wait_ms, BRAKE_PROBE_WAIT_MS);
-	brake_tell(table, route_a, tenant_of(1), BRAKE_BAD, NOW + PAUSE);
+	tell(table, route_a, 1, BRAKE_BAD, NOW + PAUSE);
 	ck_assert(!allows(table, route_a, 1, NOW + 3 * PAUSE - 1));
 	ck_assert(allows(table, route_a, 1, NOW + 3 * PAUSE));
 	ck_assert(allows(table, route_a, 1, NOW + 4 * PAUSE)); /* the first probe got lost */
-	brake_tell(table, route_a, tenant_of(1), BRAKE_GOOD, NOW + 4 * PAUSE);
+	tell(table, route_a, 1, BRAKE_GOOD, NOW + 4 * PAUSE);
 	ck_assert_uint_eq(brake_count_open(table), 0);
 	ck_assert(allows(table, route_a, 1, NOW + 4 * PAUSE));
 	brake_table_free(table);
@@ -151,16 +185,16 @@ START_TEST(a_full_table_forgets_the_least)
 	for (uint32_t i = 0; i < BRAKE_TABLE_MAX; i++) {
 		if (i == 7 || i == 9) /* closed, with a failure to remember */
 			for (int n = 1; n < BRAKE_FAILURES; n++)
-				brake_tell(table, route_a, tenant_of(i), BRAKE_BAD, NOW + i);
+				tell(table, route_a, i, BRAKE_BAD, NOW + i);
 		else
 			lose(table, route_a, i, NOW + i);
 	}
 	ck_assert_uint_eq(brake_count_open(table), BRAKE_TABLE_MAX - 2);
 	lose(table, route_b, 1, NOW + BRAKE_TABLE_MAX);
-	brake_tell(table, route_a, tenant_of(9), BRAKE_BAD, NOW + BRAKE_TABLE_MAX);
+	tell(table, route_a, 9, BRAKE_BAD, NOW + BRAKE_TABLE_MAX);
 	ck_assert(!allows(table, route_a, 9, NOW + BRAKE_TABLE_MAX)); /* its failures were kept */
 	ck_assert_uint_eq(brake_count_open(table), BRAKE_TABLE_MAX);
-	brake_tell(table, route_a, tenant_of(7), BRAKE_BAD, NOW + BRAKE_TABLE_MAX + 1);
+	tell(table, route_a, 7, BRAKE_BAD, NOW + BRAKE_TABLE_MAX + 1);
 	ck_assert(allows(table, route_a, 7, NOW + BRAKE_TABLE_MAX + 1)); /* 7's were not */
 	ck_assert(allows(table, route_a, 0, NOW + BRAKE_TABLE_MAX + 1)); /* the oldest made room */
 	ck_assert_uint_eq(brake_count_open(table), BRAKE_TABLE_MAX - 1);
@@ -245,6 +279,7 @@ int main(void)
 	TCase *tcase = tcase_create("brakes");
 
 	tcase_add_test(tcase, every_state_and_event);
+	tcase_add_test(tcase, targets_have_their_own);
 	tcase_add_test(tcase, one_pair_through_its_life);
 	tcase_add_test(tcase, pairs_are_told_apart_by_text);
 	tcase_add_test(tcase, a_full_table_forgets_the_least);

@@ -24,13 +24,18 @@ static const struct {
 	const char *suffix, *name, *reader, *dlq;
 	uint32_t partitions, spread;
 } rows[] = {
-	{ TOPIC_INTAKE_EVENTS, "intake.events", "esteira.intake.events", NULL, NULL, 12, 1 },
+	{ TOPIC_INTAKE_EVENTS, "intake.events", "esteira.intake.events", "outreach",
+		"esteira.intake.events.esteira.outreach.dlq", 12, 1 },
 	{ TOPIC_OCR_JOBS, "ocr.jobs", "esteira.ocr.jobs", "ocr", "esteira.ocr.jobs.esteira.ocr.dlq",
 		60, 8 },
 	{ TOPIC_OCR_EVENTS, "ocr.events", "esteira.ocr.events", "intake",
 		"esteira.ocr.events.esteira.intake.dlq", 12, 1 },
 	{ TOPIC_AUDIT_TRAIL, "audit.trail", "esteira.audit.trail", "audit",
 		"esteira.audit.trail.esteira.audit.dlq", 12, 1 },
+	{ TOPIC_OUTREACH_COMMANDS, "outreach.commands", "esteira.outreach.commands", "outreach",
+		"esteira.outreach.commands.esteira.outreach.dlq", 12, 8 },
+	{ TOPIC_OUTREACH_EVENTS, "outreach.events", "esteira.outreach.events", "intake",
+		"esteira.outreach.events.esteira.intake.dlq", 12, 1 },
 };
 
 START_TEST(names_and_sizes)

@@ -40,6 +40,11 @@ START_TEST(what_becomes_of_a_failure)
 			ERR_CODE_TIMEOUT },
 		{ { RETRY(TIMEOUT), &patient, 4, 5, 2000, 0, 0 }, VERDICT_BURY, 0,
 			ERR_CODE_ATTEMPTS_EXHAUSTED },
+		/* what the step asked for: an answer at once, and a pause of its own */
+		{ { RETRY(TIMEOUT), &plain, 0, 1, 0, 0, 0, 7000 }, VERDICT_PARK, 7000,
+			ERR_CODE_TIMEOUT },
+		{ { RETRY(TIMEOUT), &plain, 2, 1, 0, 0, 0, 7000 }, VERDICT_BURY, 0,
+			ERR_CODE_ATTEMPTS_EXHAUSTED },
 		/* a reason that is no trouble of the moment stays the reason */
 		{ { RETRY(EFFECT_UNKNOWN), &plain, 2, 5, 2000, 0, 0 }, VERDICT_BURY, 0,
 			ERR_CODE_EFFECT_UNKNOWN },
