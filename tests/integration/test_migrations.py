@@ -184,6 +184,11 @@ MUTATIONS = {
     "a dead letter's payload": (
         "GRANT SELECT (payload) ON ocr.dead_letter TO esteira_intake", "dead_letter.sql",
         "cannot read payload"),
+    "handled events of all tenants": (
+        "DROP POLICY esteira_intake_tenant ON ocr.inbox", "handled.sql", "shows intake one"),
+    "handled events' view of all tenants": (
+        "CREATE OR REPLACE VIEW intake.v1_handled WITH (security_invoker = true) AS SELECT tenant_id,"
+        " event_id, grp, handled_at FROM intake.inbox", "handled.sql", "intake: the view shows"),
     "trail without its trigger": (
         "ALTER TABLE audit.audit_logs DISABLE TRIGGER insert_only", "audit.sql", "audit.audit_logs"),
     "trigger of ordinary sessions only": (

@@ -8,19 +8,21 @@ SELECT results_eq(
 	$$ SELECT oid::regnamespace::text, nspowner::regrole::text FROM pg_namespace
 		WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'sqitch', 'tap')
 		ORDER BY 1 $$,
-	$$ VALUES ('audit', 'esteira_owner'), ('intake', 'esteira_owner'), ('ocr', 'esteira_owner') $$,
+	$$ VALUES ('audit', 'esteira_owner'), ('intake', 'esteira_owner'), ('ocr', 'esteira_owner'),
+		('outreach', 'esteira_owner') $$,
 	'one schema a service, owned by esteira_owner');
 
 SELECT is_empty(
 	$$ SELECT c.oid::regclass, c.relowner::regrole FROM pg_class c
-		WHERE c.relnamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace)
+		WHERE c.relnamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace,
+			'outreach'::regnamespace)
 			AND c.relowner <> 'esteira_owner'::regrole $$,
 	'every relation is owned by esteira_owner');
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table
-		WHERE NOT keyed AND name NOT IN ('fence', 'progress', 'attempt') $$,
-	'every table but the partitions'' own bookkeeping has tenant_id');
+		WHERE NOT keyed AND name NOT IN ('fence', 'progress', 'attempt', 'partners') $$,
+	'every table but the partitions'' own bookkeeping and the partners has tenant_id');
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table WHERE NOT secured $$,
@@ -63,8 +65,10 @@ SELECT results_eq(
 		('intake.idempotency', 'esteira_frame_intake'),
 		('intake.ip_addresses', 'esteira_owner'),
 		('intake.jobs', 'esteira_frame_intake'),
+		('intake.partner_tenants', 'esteira_frame_intake'),
 		('intake.tenants', 'esteira_frame_intake'),
-		('intake.tenants', 'esteira_lookup') $$,
+		('intake.tenants', 'esteira_lookup'),
+		('outreach.deliveries', 'esteira_frame_outreach') $$,
 	'exactly these see tenant tables across tenants');
 
 SELECT is_empty(
@@ -73,8 +77,9 @@ SELECT is_empty(
 		LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
 		WHERE t.keyed AND NOT t.frame AND a.attname IS DISTINCT FROM 'tenant_id'
 			AND i.indexrelid::regclass::text NOT IN ('intake.tenants_slug_key',
-				'intake.api_keys_key_hash_idx', 'intake.jobs_ended_idx') $$,
-	'every index of a tenant table leads with tenant_id, but for three with their reasons');
+				'intake.api_keys_key_hash_idx', 'intake.jobs_ended_idx',
+				'outreach.deliveries_age_idx') $$,
+	'every index of a tenant table leads with tenant_id, but for four with their reasons');
 
 SELECT is_empty(
 	$$ SELECT t.oid::regclass FROM our_table t
@@ -84,13 +89,14 @@ SELECT is_empty(
 SELECT is_empty(
 	$$ SELECT c.oid::regclass FROM pg_class c
 		WHERE c.relkind IN ('v', 'm') AND c.relnamespace IN ('intake'::regnamespace,
-				'ocr'::regnamespace, 'audit'::regnamespace)
+				'ocr'::regnamespace, 'audit'::regnamespace, 'outreach'::regnamespace)
 			AND (c.relkind = 'm' OR NOT coalesce('security_invoker=true' = ANY (c.reloptions), false)) $$,
 	'every view runs with its caller''s rights');
 
 SELECT is_empty(
 	$$ SELECT p.oid::regprocedure, p.proowner::regrole FROM pg_proc p
-		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace)
+		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace,
+			'outreach'::regnamespace)
 			AND (p.proowner NOT IN ('esteira_owner'::regrole, 'esteira_lookup'::regrole)
 			OR NOT EXISTS (SELECT FROM unnest(p.proconfig) c
 				WHERE c ~ '^search_path=' AND c ~ '\mpg_temp"?$')) $$,
@@ -99,7 +105,8 @@ SELECT is_empty(
 SELECT is_empty(
 	$$ SELECT p.oid::regprocedure FROM pg_proc p
 		CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
-		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace)
+		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace,
+			'outreach'::regnamespace)
 			AND x.grantee = 0 $$,
 	'PUBLIC may call nothing');
 
@@ -108,7 +115,7 @@ SELECT is_empty(
 		UNION ALL
 		SELECT 'schema', nspname::text, NULL, x.privilege_type
 		FROM pg_namespace CROSS JOIN LATERAL aclexplode(nspacl) x
-		WHERE x.grantee = 0 AND nspname IN ('intake', 'ocr', 'audit', 'public')
+		WHERE x.grantee = 0 AND nspname IN ('intake', 'ocr', 'audit', 'outreach', 'public')
 		UNION ALL
 		SELECT 'database', datname::text, NULL, x.privilege_type
 		FROM pg_database
@@ -126,9 +133,10 @@ SELECT results_eq(
 		WHERE rolname LIKE 'esteira\_%' ORDER BY 1 $$,
 	$$ VALUES ('esteira_audit', true, false), ('esteira_backup', true, true),
 		('esteira_frame_audit', true, false), ('esteira_frame_intake', true, false),
-		('esteira_frame_ocr', true, false), ('esteira_intake', true, false),
-		('esteira_lookup', false, false), ('esteira_migrator', true, true),
-		('esteira_ocr', true, false), ('esteira_operator', true, false),
+		('esteira_frame_ocr', true, false), ('esteira_frame_outreach', true, false),
+		('esteira_intake', true, false), ('esteira_lookup', false, false),
+		('esteira_migrator', true, true), ('esteira_ocr', true, false),
+		('esteira_operator', true, false), ('esteira_outreach', true, false),
 		('esteira_owner', false, false) $$,
 	'only the backup and the migration pass row security');
 

@@ -58,7 +58,7 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA tap TO PUBLIC;
-CREATE TABLE homes AS SELECT unnest(ARRAY['intake', 'ocr', 'audit']) AS home;
+CREATE TABLE homes AS SELECT unnest(ARRAY['intake', 'ocr', 'audit', 'outreach']) AS home;
 SELECT fill(home) FROM homes;
 
 -- who may call

@@ -29,7 +29,7 @@ $$;
 
 SELECT is_empty(format('SELECT * FROM (VALUES (week(0)), (week(1)), (week(2))) w EXCEPT '
 	'SELECT partitions(%L)', home), home || ': this and the next two weeks exist')
-	FROM unnest(ARRAY['intake', 'ocr', 'audit']) home;
+	FROM unnest(ARRAY['intake', 'ocr', 'audit', 'outreach']) home;
 
 -- Past weeks to be dropped or kept, and a future one lost; called in a far time zone.
 SET LOCAL timezone = 'Pacific/Kiritimati';
@@ -67,7 +67,7 @@ END
 $$;
 
 SELECT is(as_role(role, format(statement, home)), wanted, role || ': ' || format(statement, home))
-	FROM unnest(ARRAY['intake', 'ocr', 'audit']) home
+	FROM unnest(ARRAY['intake', 'ocr', 'audit', 'outreach']) home
 	CROSS JOIN LATERAL (VALUES ('esteira_' || home, false), ('esteira_frame_' || home, true)) r(role, frame)
 	CROSS JOIN LATERAL (VALUES
 		(1, 'INSERT INTO %I.fence (grp, topic, part) VALUES (current_user, ''t'', 0)', '1'),

@@ -8,7 +8,7 @@ LANGUAGE sql AS $$
 	SELECT s.home, t.name, g.grantee, CASE
 			WHEN g.grantee = 'esteira_' || s.home AND t.name = 'outbox' THEN 'INSERT,SELECT'
 			ELSE 'DELETE,INSERT,SELECT,UPDATE' END
-	FROM (VALUES ('intake'), ('ocr'), ('audit')) s(home)
+	FROM (VALUES ('intake'), ('ocr'), ('audit'), ('outreach')) s(home)
 	CROSS JOIN (VALUES ('inbox'), ('outbox'), ('effect'), ('claim'), ('fence'), ('progress'),
 		('replay'), ('parked'), ('dead_letter'), ('attempt')) t(name)
 	CROSS JOIN LATERAL (VALUES ('esteira_' || s.home), ('esteira_frame_' || s.home)) g(grantee)
@@ -33,6 +33,7 @@ SELECT results_eq(
 		('audit', 'operations', 'esteira_audit', 'INSERT,SELECT'),
 		('audit', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
 		('audit', 'v1_entries', 'esteira_intake', 'SELECT'),
+		('audit', 'v1_handled', 'esteira_intake', 'SELECT'),
 		('intake', 'api_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'deliveries', 'esteira_intake', 'INSERT,SELECT'),
 		('intake', 'idempotency', 'esteira_frame_intake', 'DELETE,SELECT'),
@@ -40,14 +41,29 @@ SELECT results_eq(
 		('intake', 'ip_addresses', 'esteira_intake', 'INSERT,SELECT'),
 		('intake', 'jobs', 'esteira_frame_intake', 'SELECT,UPDATE'),
 		('intake', 'jobs', 'esteira_intake', 'INSERT,SELECT,UPDATE'),
+		('intake', 'partner_tenants', 'esteira_frame_intake', 'SELECT'),
+		('intake', 'partners', 'esteira_frame_intake', 'SELECT'),
 		('intake', 'tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_frame_intake', 'SELECT'),
 		('intake', 'tenants', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
+		('intake', 'v1_handled', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_open_jobs', 'esteira_ocr', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT'),
-		('ocr', 'v1_dead_letters', 'esteira_intake', 'SELECT') $$,
+		('intake', 'v1_tenant_keys', 'esteira_outreach', 'SELECT'),
+		('intake', 'v1_webhook_endpoints', 'esteira_outreach', 'SELECT'),
+		('intake', 'webhook_endpoints', 'esteira_intake', 'DELETE,INSERT,SELECT,UPDATE'),
+		('ocr', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
+		('ocr', 'v1_handled', 'esteira_intake', 'SELECT'),
+		('outreach', 'attempts', 'esteira_intake', 'SELECT'),
+		('outreach', 'attempts', 'esteira_outreach', 'INSERT,SELECT'),
+		('outreach', 'deliveries', 'esteira_frame_outreach', 'DELETE'),
+		('outreach', 'deliveries', 'esteira_outreach', 'INSERT,SELECT,UPDATE'),
+		('outreach', 'v1_attempts', 'esteira_intake', 'SELECT'),
+		('outreach', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
+		('outreach', 'v1_deliveries', 'esteira_intake', 'SELECT'),
+		('outreach', 'v1_handled', 'esteira_intake', 'SELECT') $$,
 	'the services'' own tables and the views across schemas');
 
 SELECT results_eq(
@@ -62,37 +78,57 @@ SELECT results_eq(
 		('audit', 'dead_letter', 'esteira_intake', 'SELECT',
 			'attempts,blocks,created_at,error_class,error_code,error_message,event_id,'
 			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at'),
+		('audit', 'inbox', 'esteira_intake', 'SELECT', 'event_id,grp,handled_at,tenant_id'),
 		('intake', 'api_keys', 'esteira_lookup', 'SELECT',
 			'expires_at,key_hash,key_id,partner,revoked_at,scopes,tenant_id'),
 		('intake', 'jobs', 'esteira_ocr', 'SELECT', 'expires_at,job_id,key_half,status,tenant_id'),
 		('intake', 'tenant_keys', 'esteira_ocr', 'SELECT', 'destroyed_at,tenant_id,version,wrapped'),
+		('intake', 'tenant_keys', 'esteira_outreach', 'SELECT',
+			'destroyed_at,tenant_id,version,wrapped'),
 		('intake', 'tenants', 'esteira_lookup', 'SELECT', 'deadline_s,slug,state,tenant_id'),
 		('intake', 'tenants', 'esteira_ocr', 'SELECT', 'slug,tenant_id'),
+		('intake', 'tenants', 'esteira_outreach', 'SELECT', 'is_test,slug,state,tenant_id'),
+		('intake', 'webhook_endpoints', 'esteira_outreach', 'SELECT',
+			'endpoint_id,filters,key_version,old_key_version,old_secret,old_until,ordered,secret,state,'
+			'tenant_id,url'),
 		('ocr', 'dead_letter', 'esteira_intake', 'SELECT',
 			'attempts,blocks,created_at,error_class,error_code,error_message,event_id,'
-			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at') $$,
+			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at'),
+		('ocr', 'inbox', 'esteira_intake', 'SELECT', 'event_id,grp,handled_at,tenant_id'),
+		('outreach', 'dead_letter', 'esteira_intake', 'SELECT',
+			'attempts,blocks,created_at,error_class,error_code,error_message,event_id,'
+			'first_failed_at,id,ordering_key,redrives,state,tenant_id,topic,updated_at'),
+		('outreach', 'deliveries', 'esteira_frame_outreach', 'SELECT',
+			'created_at,delivery_id,endpoint_id,event_id,round,tenant_id'),
+		('outreach', 'deliveries', 'esteira_intake', 'SELECT',
+			'attempts,created_at,delivered_at,delivery_id,endpoint_id,event_id,event_type,last_error,'
+			'last_status,round,state,tenant_id,updated_at'),
+		('outreach', 'inbox', 'esteira_intake', 'SELECT', 'event_id,grp,handled_at,tenant_id') $$,
 	'exactly the columns that a v1 view or the look-up reads');
 
 SELECT results_eq(
 	$$ SELECT n.oid::regnamespace::text, string_agg(x.grantee::regrole::text || ':' || x.privilege_type, ' '
 			ORDER BY x.grantee::regrole::text, x.privilege_type)
 		FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
-		WHERE n.nspname IN ('intake', 'ocr', 'audit') AND x.grantee <> n.nspowner
+		WHERE n.nspname IN ('intake', 'ocr', 'audit', 'outreach') AND x.grantee <> n.nspowner
 		GROUP BY 1 ORDER BY 1 $$,
 	$$ VALUES
 		('audit', 'esteira_audit:USAGE esteira_frame_audit:USAGE esteira_intake:USAGE'
 			' esteira_operator:USAGE'),
 		('intake', 'esteira_frame_intake:USAGE esteira_intake:USAGE esteira_lookup:USAGE'
-			' esteira_ocr:USAGE esteira_operator:USAGE'),
+			' esteira_ocr:USAGE esteira_operator:USAGE esteira_outreach:USAGE'),
 		('ocr', 'esteira_frame_ocr:USAGE esteira_intake:USAGE esteira_ocr:USAGE'
-			' esteira_operator:USAGE') $$,
+			' esteira_operator:USAGE'),
+		('outreach', 'esteira_frame_outreach:USAGE esteira_intake:USAGE esteira_operator:USAGE'
+			' esteira_outreach:USAGE') $$,
 	'schemas');
 
 SELECT results_eq(
 	$$ SELECT p.oid::regprocedure::text, string_agg(x.grantee::regrole::text, ' '
 			ORDER BY x.grantee::regrole::text)
 		FROM pg_proc p CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
-		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace)
+		WHERE p.pronamespace IN ('intake'::regnamespace, 'ocr'::regnamespace, 'audit'::regnamespace,
+			'outreach'::regnamespace)
 			AND x.grantee <> p.proowner
 		GROUP BY 1 ORDER BY 1 $$,
 	$$ VALUES
@@ -115,7 +151,15 @@ SELECT results_eq(
 		('ocr.inbox_maintain()', 'esteira_frame_ocr esteira_ocr'),
 		('ocr.role_is_safe()', 'esteira_frame_ocr esteira_ocr'),
 		('ocr.tenant_discard(uuid[],text)', 'esteira_intake'),
-		('ocr.tenant_redrive(uuid[],text)', 'esteira_intake') $$,
+		('ocr.tenant_redrive(uuid[],text)', 'esteira_intake'),
+		('outreach.dead_letter_discard(uuid[],uuid,text)',
+			'esteira_frame_outreach esteira_migrator esteira_operator'),
+		('outreach.dead_letter_redrive(uuid[],uuid,text)',
+			'esteira_frame_outreach esteira_migrator esteira_operator'),
+		('outreach.inbox_maintain()', 'esteira_frame_outreach esteira_outreach'),
+		('outreach.role_is_safe()', 'esteira_frame_outreach esteira_outreach'),
+		('outreach.tenant_discard(uuid[],text)', 'esteira_intake'),
+		('outreach.tenant_redrive(uuid[],text)', 'esteira_intake') $$,
 	'functions');
 
 SELECT is_empty(

@@ -11,6 +11,9 @@ INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, scopes)
 	SELECT tenant_id, '0123abcd', sha256(slug::bytea), '{extract}' FROM intake.tenants;
 INSERT INTO intake.tenant_keys (tenant_id, version, wrapped)
 	SELECT tenant_id, 1, 'wrapped' FROM intake.tenants;
+INSERT INTO intake.partners (slug, name) VALUES ('partner', 'P');
+INSERT INTO intake.partner_tenants (tenant_id, partner)
+	SELECT tenant_id, 'partner' FROM intake.tenants;
 INSERT INTO intake.jobs (tenant_id, job_id, document_hash, size_bytes, key_half, expires_at)
 	SELECT tenant_id, tenant_id, '', 1, 'half', now() + interval '1 hour' FROM intake.tenants;
 INSERT INTO intake.idempotency (tenant_id, route, key, document_hash, job_id)
@@ -21,6 +24,13 @@ INSERT INTO audit.audit_logs (tenant_id, event_id, job_id, action, document_hash
 	SELECT tenant_id, tenant_id, tenant_id, 'RECEIVED', '', now() FROM intake.tenants;
 INSERT INTO audit.operations (tenant_id, event_id, actor, action, occurred_at)
 	SELECT tenant_id, tenant_id, 'test', 'test', now() FROM intake.tenants;
+INSERT INTO intake.webhook_endpoints (tenant_id, endpoint_id, url, key_version, secret)
+	SELECT tenant_id, tenant_id, 'https://example.com/', 1, decode(repeat('00', 60), 'hex')
+	FROM intake.tenants;
+INSERT INTO outreach.deliveries (tenant_id, delivery_id, endpoint_id, event_id, event_type, body)
+	SELECT tenant_id, tenant_id, tenant_id, tenant_id, 'document.completed', '{}' FROM intake.tenants;
+INSERT INTO outreach.attempts (tenant_id, delivery_id, number, took_ms)
+	SELECT tenant_id, tenant_id, 1, 0 FROM intake.tenants;
 INSERT INTO intake.ip_addresses (tenant_id, event_id, ip)
 	SELECT tenant_id, tenant_id, '192.0.2.1' FROM intake.tenants;
 
@@ -84,8 +94,15 @@ BEGIN
 		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = tenant_id', tbl)),
 			'permission denied%', what || 'nothing is updated');
 	END IF;
-	RETURN NEXT alike(try_as(role, a()::text, format('DELETE FROM %s', tbl)), 'permission denied%',
-		what || 'nothing is deleted');
+	IF has_table_privilege(role, tbl, 'DELETE') THEN
+		RETURN NEXT is(try_as(role, a()::text, format('DELETE FROM %s WHERE tenant_id = b()', tbl)),
+			'0', what || 'A deletes nothing of B');
+		RETURN NEXT is(try_as(role, '', format('DELETE FROM %s', tbl)), '0',
+			what || 'without a tenant nothing is deleted');
+	ELSE
+		RETURN NEXT alike(try_as(role, a()::text, format('DELETE FROM %s', tbl)),
+			'permission denied%', what || 'nothing is deleted');
+	END IF;
 END
 $$;
 
@@ -109,12 +126,16 @@ SELECT matrix(s.name, t.oid) FROM our_table t CROSS JOIN service s
 SELECT is(try_as(role, tenant, 'SELECT tenant_id FROM ' || v), wanted,
 		format('%s on %s as tenant ''%s''', role, v, tenant))
 	FROM (VALUES ('esteira_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'intake.v1_tenant_keys'),
-		('esteira_intake', 'audit.v1_entries')) r(role, v)
+		('esteira_intake', 'audit.v1_entries'), ('esteira_outreach', 'intake.v1_webhook_endpoints'),
+		('esteira_outreach', 'intake.v1_tenant_keys'), ('esteira_intake', 'outreach.v1_deliveries'),
+		('esteira_intake', 'outreach.v1_attempts')) r(role, v)
 	CROSS JOIN (VALUES (a()::text, '1'), ('', '0')) t(tenant, wanted);
 SELECT alike(try_as(role, a()::text, 'SELECT tenant_id FROM ' || v), 'permission denied%',
 		role || ' may not read ' || v)
 	FROM (VALUES ('esteira_audit', 'intake.v1_open_jobs'), ('esteira_audit', 'intake.v1_tenant_keys'),
-		('esteira_frame_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'audit.v1_entries')) r(role, v);
+		('esteira_frame_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'audit.v1_entries'),
+		('esteira_ocr', 'intake.v1_webhook_endpoints'), ('esteira_outreach', 'intake.v1_open_jobs'),
+		('esteira_audit', 'outreach.v1_deliveries')) r(role, v);
 
 -- A job leaves v1_open_jobs with its end, its half of the key, or its deadline.
 CREATE FUNCTION open_after(change text) RETURNS text LANGUAGE plpgsql AS $$

@@ -1,0 +1,6 @@
+-- Deploy esteira:outreach/conveyor to pg
+
+BEGIN;
+\set schema outreach
+\ir ../../template/conveyor.sql
+COMMIT;

@@ -1,0 +1,6 @@
+-- Revert esteira:outreach/conveyor from pg
+
+BEGIN;
+\set schema outreach
+\ir ../../template/conveyor_revert.sql
+COMMIT;

@@ -1,0 +1,6 @@
+-- Revert esteira:outreach/frame from pg
+
+BEGIN;
+\set schema outreach
+\ir ../../template/frame_revert.sql
+COMMIT;

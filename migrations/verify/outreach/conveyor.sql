@@ -1,0 +1,6 @@
+-- Verify esteira:outreach/conveyor on pg
+
+BEGIN;
+\set schema outreach
+\ir ../../template/conveyor_verify.sql
+ROLLBACK;
