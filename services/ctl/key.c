@@ -111,7 +111,8 @@ static struct err create(const struct command_call *call)
 {
 	struct pg *pg;
 	struct key_made key SCOPED(key_wipe) = { 0 };
-	struct store_new_key row = { 0 };
+	const char *partner = command_value(call, "--partner");
+	struct store_new_key row = { .partner = partner == NULL ? "self" : partner };
 	bool wanted[KEY_SCOPES];
 
 	TRY(key_read_scopes(str_of(command_value(call, "--scopes")), wanted));
@@ -168,6 +169,8 @@ static const struct command_option create_options[] = {
 	{ "--scopes", "LIST", true,
 		"What it may do: extract, status, events, webhooks, audit, operate, admin; "
 		"comma-separated." },
+	{ "--partner", "SLUG", false,
+		"Who uses it: a partner that was granted the tenant; self when not given." },
 	{ "--expires", "TIME", false, "RFC 3339; never when not given." },
 	END,
 };

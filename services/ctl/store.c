@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "port/pg.h"
+#include "store_partner.h"
 
 static const struct pg_statement may_see_all = { "store_may_see_all",
 	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
@@ -21,8 +22,8 @@ static const struct pg_statement lock_tenant = { "store_lock_tenant",
 static const struct pg_statement update_state = { "store_update_state",
 	"UPDATE intake.tenants SET state = $2 WHERE tenant_id = $1" };
 static const struct pg_statement insert_key = { "store_insert_key",
-	"INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, scopes, expires_at) "
-	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, key_id) DO NOTHING "
+	"INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, partner, scopes, expires_at) "
+	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, key_id) DO NOTHING "
 	"RETURNING key_id" };
 static const struct pg_statement select_keys = { "store_select_keys",
 	"SELECT key_id, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' "
@@ -220,11 +221,12 @@ static struct err create_key(
 {
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->key_id),
-		pg_bytes(key->hash), pg_list(key->scopes),
+		pg_bytes(key->hash), pg_text(key->partner), pg_list(key->scopes),
 		key->expires_ms == CODEC_NO_INT ? pg_null() : pg_time(key->expires_ms) };
 
 	TRY(begin_for(pg, key->tenant));
-	TRY(pg_query(pg, arena, &insert_key, args, 5, &rows));
+	TRY(store_partner_check(pg, arena, key->partner, key->tenant));
+	TRY(pg_query(pg, arena, &insert_key, args, 6, &rows));
 	TRY(pg_commit(pg));
 	*ret_created = pg_count(rows) == 1;
 	return err_ok();

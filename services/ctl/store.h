@@ -73,11 +73,13 @@ struct store_new_key {
 	struct tenant tenant;
 	const char *key_id;
 	struct str hash;
+	const char *partner;	       /* "self", or one that was granted the tenant */
 	const struct pg_array *scopes; /* of text */
 	int64_t expires_ms;
 };
 
-/* *ret_created false: the tenant has a key of this id. */
+/* *ret_created false: the tenant has a key of this id. ERR_REJECT not-found: the partner was not
+ * granted the tenant. */
 struct err store_create_key(struct pg *pg, struct arena *arena, const struct store_new_key *key,
 	bool *ret_created) ERR_MUST_USE;
 

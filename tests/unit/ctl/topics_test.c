@@ -10,12 +10,17 @@ static const struct {
 	bool dlq;
 } declared[] = {
 	{ "x.intake.events", 4, false },
+	{ "x.intake.events.x.outreach.dlq", 4, true },
 	{ "x.ocr.jobs", 9, false },
 	{ "x.ocr.jobs.x.ocr.dlq", 9, true },
 	{ "x.ocr.events", 4, false },
 	{ "x.ocr.events.x.intake.dlq", 4, true },
 	{ "x.audit.trail", 4, false },
 	{ "x.audit.trail.x.audit.dlq", 4, true },
+	{ "x.outreach.commands", 4, false },
+	{ "x.outreach.commands.x.outreach.dlq", 4, true },
+	{ "x.outreach.events", 4, false },
+	{ "x.outreach.events.x.intake.dlq", 4, true },
 };
 
 enum { DECLARED = sizeof declared / sizeof *declared };
@@ -72,15 +77,15 @@ static const struct {
 	int64_t partitions, replicas;
 	const char *retention, *state, *said;
 } compared[] = {
-	{ 1, 9, 3, "604800000", "exists", NULL },
-	{ 2, 9, 3, "2592000000", "exists", NULL },
-	{ 1, 7, 3, "604800000", "differs",
+	{ 2, 9, 3, "604800000", "exists", NULL },
+	{ 3, 9, 3, "2592000000", "exists", NULL },
+	{ 2, 7, 3, "604800000", "differs",
 		"7 partitions where 9 are configured; the count is fixed at birth" },
-	{ 1, 9, 1, "604800000", "differs", "1 replicas where 3 are configured" },
-	{ 1, 9, 3, "-1", "differs", "retention.ms is -1, declared 604800000" },
-	{ 2, 9, 3, "604800000", "differs", "retention.ms is 604800000, declared 2592000000" },
-	{ 1, 9, 3, NULL, "differs", "retention.ms is unknown, declared 604800000" },
-	{ 1, 9, 2, "1", "differs",
+	{ 2, 9, 1, "604800000", "differs", "1 replicas where 3 are configured" },
+	{ 2, 9, 3, "-1", "differs", "retention.ms is -1, declared 604800000" },
+	{ 3, 9, 3, "604800000", "differs", "retention.ms is 604800000, declared 2592000000" },
+	{ 2, 9, 3, NULL, "differs", "retention.ms is unknown, declared 604800000" },
+	{ 2, 9, 2, "1", "differs",
 		"2 replicas where 3 are configured; retention.ms is 1, declared 604800000" },
 };
 
@@ -111,8 +116,8 @@ START_TEST(what_differs_is_said_first)
 	found_all(&rows);
 	ck_assert_int_eq(topics_judge(&rows, arena).kind, ERR_OK);
 	row[0].state = "missing";
-	row[1].state = row[3].state = "differs";
-	row[1].difference = "too wide";
+	row[2].state = row[4].state = "differs";
+	row[2].difference = "too wide";
 	struct err e = topics_judge(&rows, arena);
 	ck_assert_int_eq(e.kind, ERR_REJECT);
 	ck_assert_str_eq(e.msg, "2 topics differ, first topic x.ocr.jobs: too wide");

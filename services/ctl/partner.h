@@ -1,0 +1,24 @@
+/*
+ * The noun "partner": who sends events from outside, by Kafka to topics of its own or by REST, and
+ * for which tenants. What a broker has to allow is printed, not done: whoever may do that to a
+ * cluster is seldom whoever runs this.
+ */
+#ifndef ESTEIRA_CTL_PARTNER_H
+#define ESTEIRA_CTL_PARTNER_H
+
+#include <stdio.h>
+
+#include "command.h"
+
+extern const struct command partner_commands[];
+
+/* A tenant's slug, but for "self", which stands for a tenant's own keys. */
+bool partner_is_slug(const char *slug);
+
+/* The kafka-acls lines of a partner. */
+void partner_print_acls(const char *prefix, const char *slug, FILE *out);
+
+/* The same as a KafkaUser of that Strimzi cluster. */
+void partner_print_user(const char *prefix, const char *slug, const char *cluster, FILE *out);
+
+#endif
