@@ -5,9 +5,12 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "frame/outbox.h"
 #include "frame/pool.h"
 #include "frame/service.h"
 #include "job/purge.h"
+#include "partner/book.h"
+#include "partner/bridge.h"
 #include "port/http.h"
 #include "port/redis.h"
 #include "port/redis_policy.h"
@@ -88,6 +91,31 @@ static struct err open_redis(struct intake *intake)
 	return redis_policy_check(intake->redis, loop, on_redis_policy, intake);
 }
 
+static void on_bridge_failed(void *arg, struct err e)
+{
+	struct intake *intake = arg;
+
+	service_fail(intake->service, e);
+}
+
+static struct err open_partners(struct intake *intake)
+{
+	struct service_context *service = intake->service;
+
+	intake->partners = partner_book_new();
+	if (intake->partners == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the book of partners");
+	const struct bridge_conf bridge = { .kafka = service_kafka(service),
+		.space = service_outbox(service)->space,
+		.book = intake->partners,
+		.metrics = service_metrics(service),
+		.loop = service_loop(service),
+		.fail = on_bridge_failed,
+		.arg = intake };
+	TRY(partner_book_start(intake->partners, service_frame_pg(service)));
+	return bridge_open(&bridge, &intake->bridge);
+}
+
 static struct err open_parts(struct intake *intake)
 {
 	const struct pool_conf pool = {
@@ -103,6 +131,7 @@ static struct err open_parts(struct intake *intake)
 	TRY(open_redis(intake));
 	TRY(pool_open(&pool, &intake->pool));
 	TRY(purge_open(intake, &intake->purge));
+	TRY(open_partners(intake));
 	return api_open(intake, &intake->api);
 }
 
@@ -118,18 +147,21 @@ struct err intake_open(struct service_context *service, const void *conf, void *
 	return open_parts(intake);
 }
 
-static void on_api_drained(void *arg)
+static void on_part_drained(void *arg)
 {
 	struct intake *intake = arg;
 
-	service_drained(intake->service);
+	if (--intake->draining == 0)
+		service_drained(intake->service);
 }
 
 void intake_drain(void *state)
 {
 	struct intake *intake = state;
 
-	api_drain(intake->api, on_api_drained, intake);
+	intake->draining = 2;
+	bridge_drain(intake->bridge, on_part_drained, intake);
+	api_drain(intake->api, on_part_drained, intake);
 }
 
 void intake_stop(void *state)
@@ -137,6 +169,10 @@ void intake_stop(void *state)
 	struct intake *intake = state;
 
 	api_stop(intake->api);
+	bridge_close(intake->bridge);
+	intake->bridge = NULL;
+	partner_book_free(intake->partners);
+	intake->partners = NULL;
 	purge_close(intake->purge);
 	pool_close(intake->pool);
 }

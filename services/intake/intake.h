@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 struct api;
+struct bridge;
 struct http;
+struct partner_book;
 struct pool;
 struct purge;
 struct redis;
@@ -50,6 +52,9 @@ struct intake {
 	struct pool *pool;	  /* request threads with Postgres (role esteira_intake) */
 	struct api *api;
 	struct purge *purge;
+	struct partner_book *partners;
+	struct bridge *bridge; /* from partners' topics into the suite */
+	int draining;	       /* parts that SIGTERM still waits for; loop thread */
 };
 
 /* The hooks of struct service; state is a struct intake. */

@@ -6,6 +6,8 @@
 #include "intake.h"
 #include "job/events.h"
 #include "job/handle.h"
+#include "webhook/events.h"
+#include "webhook/handle.h"
 
 static const struct route routes[] = {
 	{ .type = &events_document_started, .handle = handle_started },
@@ -14,10 +16,11 @@ static const struct route routes[] = {
 		.after = handle_after_end },
 	{ .type = &events_document_failed, .handle = handle_failed, .after = handle_after_end },
 	{ .type = &events_document_deleted, .handle = handle_deleted },
+	{ .type = &webhook_endpoint_disabled, .handle = handle_endpoint_disabled },
 	{ .type = NULL },
 };
 
-static const enum topic topics[] = { TOPIC_OCR_EVENTS, TOPIC_COUNT };
+static const enum topic topics[] = { TOPIC_OCR_EVENTS, TOPIC_OUTREACH_EVENTS, TOPIC_COUNT };
 
 int main(int argc, char **argv)
 {

@@ -6,6 +6,9 @@
 
 #include "api/cursor.h"
 #include "api/deadletters.h"
+#include "api/events.h"
+#include "api/events_batch.h"
+#include "api/events_state.h"
 #include "api/jobs.h"
 #include "api/openapi.h"
 #include "api/pressure.h"
@@ -14,6 +17,8 @@
 #include "api/status.h"
 #include "api/trail.h"
 #include "api/upload.h"
+#include "api/webhooks.h"
+#include "api/webhooks_deliveries.h"
 #include "base/log.h"
 #include "frame/metrics.h"
 #include "frame/pool.h"
@@ -32,7 +37,8 @@ enum {
 	SCRATCH_MAX_BYTES = SEAL_CHUNK_BYTES + 1024,
 };
 
-/* What is served. A row with an extra asks for a key with that route's scope. */
+/* What is served. A row with an extra asks for a key with that route's scope; events_post asks for
+ * its own. */
 static const struct web_route routes[] = {
 	{ "POST", "/v1/extract", upload_handle, WEB_BODY_STREAM, 0, &upload_route },
 	{ "GET", "/v1/jobs", call_handle, WEB_BODY_NONE, 0, &jobs_list },
@@ -47,6 +53,27 @@ static const struct web_route routes[] = {
 		&deadletters_redrive },
 	{ "POST", "/v1/dead-letters/{id}/discard", call_handle, WEB_BODY_NONE, 0,
 		&deadletters_discard },
+	{ "POST", "/v1/events", events_post, WEB_BODY_STREAM, EVENTS_BATCH_BYTES, NULL },
+	{ "GET", "/v1/events/{id}", call_handle, WEB_BODY_NONE, 0, &events_state_get },
+	{ "GET", "/v1/webhooks", call_handle, WEB_BODY_NONE, 0, &webhooks_list },
+	{ "POST", "/v1/webhooks", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
+		&webhooks_create },
+	{ "GET", "/v1/webhooks/{id}", call_handle, WEB_BODY_NONE, 0, &webhooks_get },
+	{ "PATCH", "/v1/webhooks/{id}", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
+		&webhooks_change },
+	{ "DELETE", "/v1/webhooks/{id}", call_handle, WEB_BODY_NONE, 0, &webhooks_delete },
+	{ "POST", "/v1/webhooks/{id}/rotate", call_handle, WEB_BODY_NONE, 0, &webhooks_rotate },
+	{ "POST", "/v1/webhooks/{id}/test", call_handle, WEB_BODY_NONE, 0, &webhooks_test },
+	{ "POST", "/v1/webhooks/{id}/resend", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
+		&webhooks_deliveries_resend_all },
+	{ "GET", "/v1/webhooks/{id}/deliveries", call_handle, WEB_BODY_NONE, 0,
+		&webhooks_deliveries_list },
+	{ "GET", "/v1/webhooks/{id}/deliveries/{delivery_id}", call_handle, WEB_BODY_NONE, 0,
+		&webhooks_deliveries_get },
+	{ "POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/resend", call_handle, WEB_BODY_NONE,
+		0, &webhooks_deliveries_resend },
+	{ "GET", "/v1/health/integrations", call_handle, WEB_BODY_NONE, 0,
+		&webhooks_deliveries_health },
 	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, NULL },
 	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, NULL },
 	{ "GET", "/docs", openapi_docs, WEB_BODY_NONE, 0, NULL },
@@ -94,6 +121,9 @@ static void register_metrics(struct api *api)
 		{ METRICS_COUNTER, "esteira_results_lost_total",
 			"Results that were asked for in time and were not there.", { NULL }, NULL,
 			0 },
+		{ METRICS_COUNTER, "esteira_http_events_total",
+			"Events of POST /v1/events by what became of them.", { "outcome" }, NULL,
+			0 },
 	};
 	struct metrics *metrics = service_metrics(api->intake->service);
 
@@ -104,6 +134,7 @@ static void register_metrics(struct api *api)
 		.upload_bytes = metrics_register(metrics, &specs[3]),
 		.streams = metrics_register(metrics, &specs[4]),
 		.results_lost = metrics_register(metrics, &specs[5]),
+		.events = metrics_register(metrics, &specs[6]),
 	};
 }
 
@@ -177,6 +208,7 @@ static struct err open_parts(struct api *api)
 	TRY(pressure_open(api, &api->pressure));
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
+	TRY(events_open(api, &api->events));
 	return web_open(&web, &api->web);
 }
 
@@ -255,6 +287,7 @@ void api_stop(struct api *api)
 	if (loop_post(api->loop, on_stop, &stop))
 		sem_wait(&stop.stopped);
 	sem_destroy(&stop.stopped);
+	events_stop(api->events);
 	pool_close(api->watch);
 	pool_close(api->probe);
 	api->watch = NULL;
@@ -269,6 +302,7 @@ void api_close(struct api *api)
 	if (api->web != NULL)
 		return; /* requests still hold on to it; the process ends */
 	sse_close(api->streams);
+	events_close(api->events);
 	status_close(api->status);
 	pressure_free(api->pressure);
 	buf_done(&api->scratch);

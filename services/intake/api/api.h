@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct events;
 struct intake;
 struct loop;
 struct metric;
@@ -26,6 +27,7 @@ struct api_metrics {
 	struct metric *requests, *seconds;
 	struct metric *uploads, *upload_bytes;
 	struct metric *streams;
+	struct metric *events;
 	struct metric *results_lost;
 };
 
@@ -50,6 +52,7 @@ struct api {
 	struct pressure *pressure;
 	struct status *status;
 	struct sse_hub *streams;
+	struct events *events;
 	struct api_metrics metrics;
 	struct api_end end;
 	struct buf scratch; /* ciphertext on its way to S3, within one call */

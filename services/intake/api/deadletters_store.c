@@ -14,9 +14,9 @@
 #define SELECT_ALL(where)                                                                          \
 	"SELECT id, service, topic, state, event_id, ordering_key, error_class, error_code,"       \
 	" error_message, attempts, redrives, blocks, first_failed_at, created_at, updated_at,"     \
-	" (extract(epoch FROM created_at) * 1000000)::bigint FROM (" SELECT_OF(                    \
-		"intake", where) " UNION ALL " SELECT_OF("ocr",                                    \
-		where) " UNION ALL " SELECT_OF("audit", where) ") AS l"
+	" (extract(epoch FROM created_at) * 1000000)::bigint FROM (" SELECT_OF("intake",           \
+		where) " UNION ALL " SELECT_OF("ocr", where) " UNION ALL " SELECT_OF("audit",      \
+		where) " UNION ALL " SELECT_OF("outreach", where) ") AS l"
 #define NEWEST " ORDER BY created_at DESC, id DESC LIMIT $4::int"
 #define PAGE                                                                                       \
 	"(v.created_at, v.id) < ('epoch'::timestamptz + $2::bigint * interval '1 microsecond',"    \
@@ -43,6 +43,8 @@ static const struct {
 		{ "deadletters_discard_ocr", DECIDE("ocr", "discard") } },
 	{ "audit", { "deadletters_redrive_audit", DECIDE("audit", "redrive") },
 		{ "deadletters_discard_audit", DECIDE("audit", "discard") } },
+	{ "outreach", { "deadletters_redrive_outreach", DECIDE("outreach", "redrive") },
+		{ "deadletters_discard_outreach", DECIDE("outreach", "discard") } },
 };
 
 static struct deadletters_view letter_of(const struct pg_rows *rows, size_t row)

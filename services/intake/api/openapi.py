@@ -11,7 +11,7 @@ import yaml
 
 STYLE = ("body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
          "code{font-family:monospace}td,th{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}")
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def rows_of(api):

@@ -1,5 +1,7 @@
 #include "job/events.h"
 
+#include "webhook/events.h"
+
 enum { HASH_MAX = 64, WORD_MAX = 32, PATH_MAX_BYTES = 2048 };
 
 #define F(type, member, kind, required, max)                                                       \
@@ -115,7 +117,8 @@ const struct codec_type *const *events_all(void)
 		&events_document_started, &events_document_completed, &events_document_failed,
 		&events_document_deleted, &events_ended_completed, &events_ended_failed,
 		&events_ended_expired, &events_ended_cancelled, &events_ended_purged,
-		&events_entry_recorded, NULL };
+		&events_entry_recorded, &webhook_test_requested, &webhook_resend_requested,
+		&webhook_endpoint_disabled, NULL };
 
 	return all;
 }
