@@ -17,8 +17,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
 BIN_DIR = os.environ.get("ESTEIRA_BIN_DIR") or ROOT / "build/dev/bin"
 TESTS_DIR = pathlib.Path(os.environ.get("ESTEIRA_TESTS_DIR") or pathlib.Path(BIN_DIR).parent / "tests")
-SERVICES = ("intake", "ocr", "audit", "frame")  # frame: what any of them sends
-TYPES = sorted(path.stem for path in SCHEMAS.glob("*.json"))
+# frame: what any of them sends; partner: what intake lets partners send
+SERVICES = ("intake", "ocr", "audit", "outreach", "frame", "partner")
+FILES = {path.stem: path for folder in (SCHEMAS, SCHEMAS / "partner") for path in folder.glob("*.json")}
+TYPES = sorted(FILES)
 CLASSES = {"plain", "personal", "capability", "content"}
 NAME = re.compile(r"^[a-z]+\.[a-z]+\.[a-z]+\.v[1-9][0-9]*$")
 FORMATS = jsonschema.FormatChecker(formats=())
@@ -39,7 +41,7 @@ def is_uuid(value):
 
 @functools.cache
 def schema(name):
-    return json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(FILES[name].read_text(encoding="utf-8"))
 
 
 def validate(name, payload):
@@ -102,6 +104,8 @@ def channel_messages():
     for channel in api["channels"].values():
         for message in channel["messages"].values():
             name = follow(api, message["$ref"])["name"]
+            if name not in TYPES:
+                continue  # dead letters and the forms of partners: test_asyncapi.py
             assert name not in found
             found[name] = channel["address"].removeprefix("esteira.")
     return found
@@ -121,18 +125,6 @@ def follow(node, ref):
 
 def sink_of(name):
     return "jobs" if channel_messages()[name] == "ocr.jobs" else "topic"
-
-
-def all_refs(node):
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "$ref":
-                yield value
-            else:
-                yield from all_refs(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from all_refs(value)
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -250,14 +242,3 @@ def test_capabilities_go_to_no_other_topic(name):
 
 def test_asyncapi_has_every_type_once():
     assert sorted(channel_messages()) == TYPES
-    assert asyncapi()["asyncapi"] == "3.0.0"
-
-
-def test_asyncapi_refers_to_what_exists():
-    for ref in all_refs(asyncapi()):
-        if ref.startswith("#/"):
-            follow(asyncapi(), ref)
-        else:
-            assert (SCHEMAS / ref).is_file(), ref
-    for message in asyncapi()["components"]["messages"].values():
-        assert message["payload"]["$ref"] == f"./{message['name']}.json"
