@@ -36,7 +36,7 @@ import servers  # noqa: E402
 from proc import StepError  # noqa: E402
 from servers import BUCKET, DATABASE, ROOT, SERVERS, prepare_var  # noqa: E402
 
-SERVICES = ("intake", "ocr", "audit")
+SERVICES = ("intake", "ocr", "audit", "outreach")
 LOGIN_ROLES = ("esteira_migrator", "esteira_backup", "esteira_operator",
                *(f"esteira_{s}" for s in SERVICES), *(f"esteira_frame_{s}" for s in SERVICES))
 ALL_SCOPES = "extract,status,events,webhooks,audit,operate"
@@ -434,7 +434,7 @@ class Stack:
             "ESTEIRA_S3_BUCKET": BUCKET, "ESTEIRA_SERVICE_INSTANCE": full,
             "ESTEIRA_ADMIN_LISTEN": f"127.0.0.1:{self.ports[full + '.admin']}",
         }
-        if name in ("intake", "ocr"):
+        if name in ("intake", "ocr", "outreach"):
             env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
         if name == "intake":
             env["ESTEIRA_S3_ACCESS_KEY"], env["ESTEIRA_S3_SECRET_KEY"] = self.s3_keys
