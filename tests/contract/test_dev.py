@@ -50,7 +50,8 @@ def test_logs_before_the_first_start(home):
 
 def test_status_lists_second_instances(monkeypatch, capsys):
     """Found in review: ocr-2 ran, or did not, unseen."""
-    running = {name: 100 for name in [*cli.SERVERS, "intake-1", "ocr-1", "audit-1", "ocr-2"]}
+    first = [*cli.SERVERS, *(f"{name}-1" for name in cli.SERVICES)]
+    running = {name: 100 for name in [*first, "ocr-2"]}
     stack = SimpleNamespace(state={"procs": {**running, "ocr-3": None}}, ports={},
                             pid=lambda name: running.get(name))
     monkeypatch.setattr(cli, "dev_stack", lambda: stack)
@@ -58,6 +59,5 @@ def test_status_lists_second_instances(monkeypatch, capsys):
     monkeypatch.setattr(cli, "service_health", lambda *_: "ready")
     assert cli.cmd_status([]) == 1
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [line[0] for line in lines] == [*cli.SERVERS, "intake-1", "ocr-1", "audit-1", "ocr-2",
-                                           "ocr-3"]
+    assert [line[0] for line in lines] == [*first, "ocr-2", "ocr-3"]
     assert [line[-1] for line in lines] == ["ready"] * (len(lines) - 1) + ["down"]
