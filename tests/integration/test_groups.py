@@ -55,8 +55,10 @@ def test_a_new_installation(stack):
     """Groups nobody has joined yet, of every topic that is declared to be read."""
     rows = groups(stack)
     assert {(row["group"], row["topic"]) for row in rows} == {
-        ("esteira.intake", "esteira.ocr.events"), (GROUP, TOPIC),
-        ("esteira.audit", "esteira.audit.trail")}
+        ("esteira.intake", "esteira.ocr.events"), ("esteira.intake", "esteira.outreach.events"),
+        (GROUP, TOPIC), ("esteira.audit", "esteira.audit.trail"),
+        ("esteira.outreach", "esteira.intake.events"),
+        ("esteira.outreach", "esteira.outreach.commands")}
     assert all(row["lag"] == row["members"] == 0 and "oldest_s" not in row for row in rows)
     assert all(NOTHING.items() <= row.items() and "holds" not in row for row in rows)
     assert stack.estctl("groups", "--json") == stack.estctl("groups", "list", "--json")
