@@ -305,6 +305,8 @@ def test_ended_events_are_announced(plant, jobs):
     tenant = plant.tenant_id("alfa")
     for _, message in records:
         name = rig.header(message, "ce_type")
+        if name.startswith("partner."):
+            continue  # theirs, of other tests
         with open(os.path.join(belt.ROOT, f"schemas/{name}.json"), encoding="utf-8") as f:
             jsonschema.Draft202012Validator(json.load(f)).validate(json.loads(message.value()))
         assert rig.header(message, "ce_specversion") == "1.0"
