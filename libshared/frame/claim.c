@@ -6,9 +6,8 @@
 static const struct pg_statement take = { "claim_take",
 	"INSERT INTO claim AS c (grp, event_id, epoch, tenant_id, owner, lease_until) "
 	"SELECT $1, u.id, u.n, u.tenant, $5, clock_timestamp() + interval '15 s' "
-	"FROM unnest($2::uuid[], $3::bigint[], $4::uuid[]) WITH ORDINALITY AS u (id, n, tenant, "
-	"nth) "
-	"ORDER BY u.nth "
+	"FROM unnest($2::uuid[], $3::bigint[], $4::uuid[]) AS u (id, n, tenant) "
+	"ORDER BY u.id, u.n "
 	"ON CONFLICT (grp, event_id, epoch) DO UPDATE SET owner = CASE WHEN c.owner = "
 	"excluded.owner"
 	" OR c.lease_until <= clock_timestamp() THEN excluded.owner ELSE c.owner END,"
@@ -16,13 +15,16 @@ static const struct pg_statement take = { "claim_take",
 	" THEN excluded.lease_until ELSE c.lease_until END "
 	"RETURNING owner = $5, greatest(1, (extract(epoch FROM lease_until - clock_timestamp()) *"
 	" 1000)::bigint), event_id, epoch" };
+/* Probed one by one, whatever the planner thinks of the table: a join read all of it, with what is
+ * dead there. Where each is can be said only once it is locked, and counts only in the statement
+ * after that: a renewal moves it. */
+static const struct pg_statement lock = { "claim_lock",
+	"SELECT u.id, u.n, c.at FROM (SELECT * FROM unnest($2::uuid[], $3::bigint[]) AS v (id, n) "
+	"ORDER BY id, n) AS u CROSS JOIN LATERAL (SELECT ctid::text AS at FROM claim WHERE grp = "
+	"$1 "
+	"AND event_id = u.id AND epoch = u.n AND owner = $4 OFFSET 0 FOR UPDATE) AS c" };
 static const struct pg_statement spend = { "claim_spend",
-	"WITH held AS (SELECT c.event_id, c.epoch FROM unnest($2::uuid[], $3::bigint[]) AS u (id, "
-	"n) "
-	"JOIN claim c ON c.grp = $1 AND c.event_id = u.id AND c.epoch = u.n WHERE c.owner = $4 "
-	"ORDER BY c.event_id, c.epoch FOR UPDATE OF c) "
-	"DELETE FROM claim c USING held h WHERE c.grp = $1 AND c.event_id = h.event_id "
-	"AND c.epoch = h.epoch RETURNING c.event_id, c.epoch" };
+	"DELETE FROM claim WHERE ctid = ANY ($1::text[]::tid[])" };
 static const struct pg_statement hold = { "claim_hold",
 	"SELECT 1 FROM claim WHERE grp = $1 AND event_id = $2 AND epoch = $3 AND owner = $4 "
 	"FOR UPDATE" };
@@ -98,6 +100,7 @@ struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *cl
 struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim_list *claims, bool *ours)
 {
+	struct pg_array *places = pg_array_new(arena, PG_KIND_TEXT, claims->count);
 	const struct pg_rows *rows;
 	struct columns columns;
 
@@ -106,12 +109,17 @@ struct err claim_spend(
 	TRY(columns_of(arena, claims, &columns));
 	const struct pg_arg args[] = { pg_text(claims->items->group), pg_list(columns.ids),
 		pg_list(columns.epochs), pg_text(claims->items->owner) };
-	TRY(pg_query(pg, arena, &spend, args, 4, &rows));
+	TRY(pg_query(pg, arena, &lock, args, 4, &rows));
 	for (size_t i = 0; i < claims->count; i++)
 		ours[i] = false;
-	for (size_t r = 0; r < pg_count(rows); r++)
+	if (places == NULL)
+		return arena_overflow();
+	for (size_t r = 0; r < pg_count(rows); r++) {
 		ours[claim_of(claims, pg_get_id(rows, r, 0), pg_get_int(rows, r, 1))] = true;
-	return err_ok();
+		TRY(pg_array_add(places, pg_text(pg_get_text(rows, r, 2))));
+	}
+	const struct pg_arg at = pg_list(places);
+	return pg_push(pg, &spend, &at, 1);
 }
 
 struct err claim_end(struct pg *pg, const struct claim *claim)

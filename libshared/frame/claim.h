@@ -23,8 +23,8 @@ struct claim {
 	const char *owner; /* unique per process start */
 };
 
-/* Claims of one group and owner, of different records, in the order of their event ids, so that two
- * processes never wait for each other. */
+/* Claims of one group and owner, of different records. They are locked in the order of their event
+ * ids, so that two processes never wait for each other. */
 struct claim_list {
 	const struct claim *items;
 	size_t count;

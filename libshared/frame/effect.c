@@ -8,12 +8,13 @@
 
 enum { STATES = EFFECT_UNKNOWN + 1 };
 
-/* A row that is there already is locked and read as it is. */
+/* A new row says at once that it is being sent, where nobody has to be asked before; xmax tells it
+ * from one that was there already (PostgreSQL manual 5.5), which is locked and read as it is. */
 static const struct pg_statement enter = { "effect_enter",
-	"INSERT INTO effect AS e (tenant_id, kind, effect_key, request_hash) VALUES ($1, $2, $3, "
-	"$4) "
+	"INSERT INTO effect AS e (tenant_id, kind, effect_key, request_hash, state, attempts) "
+	"VALUES ($1, $2, $3, $4, $5, $6::int) "
 	"ON CONFLICT (tenant_id, kind, effect_key) DO UPDATE SET updated_at = e.updated_at "
-	"RETURNING state, coalesce(request_hash = $4, true), provider_ref, attempts" };
+	"RETURNING state, coalesce(request_hash = $4, true), provider_ref, attempts, xmax = 0" };
 static const struct pg_statement start = { "effect_start",
 	"UPDATE effect SET state = $4, attempts = attempts + $5::int, updated_at = now() "
 	"WHERE tenant_id = $1 AND kind = $2 AND effect_key = $3" };
@@ -99,21 +100,28 @@ static struct err state_of(const char *name, enum effect_state *ret_state)
 /* --- beginning --- */
 
 static struct err look(struct pg *pg, struct arena *arena, const struct effect_key *key,
-	struct effect_view *ret_view)
+	struct effect_view *ret_view, bool *ret_started)
 {
 	uint8_t hash[DIGEST_BYTES];
 	const struct pg_rows *rows;
 
 	digest_sha256(key->request, hash);
+	bool at_once = key->repeatable || !key->doubtful;
 	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind), pg_text(key->key),
-		pg_bytes((struct str){ (const char *)hash, sizeof hash }) };
-	TRY(pg_query(pg, arena, &enter, args, 4, &rows));
+		pg_bytes((struct str){ (const char *)hash, sizeof hash }),
+		pg_text(names[at_once ? EFFECT_SENDING : EFFECT_INTENT]), pg_int(at_once) };
+	TRY(pg_query(pg, arena, &enter, args, 6, &rows));
 	if (pg_get_int(rows, 0, 1) == 0)
 		return err_reject(
 			ERR_CODE_EFFECT_CONFLICT, err_code_title(ERR_CODE_EFFECT_CONFLICT));
 	TRY(state_of(pg_get_text(rows, 0, 0), &ret_view->state));
 	ret_view->reference = pg_get_text(rows, 0, 2);
 	ret_view->attempts = (int)pg_get_int(rows, 0, 3);
+	*ret_started = at_once && pg_get_int(rows, 0, 4) != 0;
+	if (*ret_started) {
+		ret_view->state = EFFECT_INTENT;
+		ret_view->attempts = 0;
+	}
 	return err_ok();
 }
 
@@ -122,14 +130,15 @@ struct err effect_begin(struct pg *pg, struct arena *arena, const struct effect_
 {
 	struct effect_view view = { .task = EFFECT_OVER };
 
-	TRY(look(pg, arena, key, &view));
+	bool started = false;
+	TRY(look(pg, arena, key, &view, &started));
 	view.task = effect_next(view.state, key->repeatable);
 	/* the row that says it happened may be among those that the database lost */
 	bool doubt =
 		key->doubtful && !key->repeatable && view.attempts == 0 && view.task == EFFECT_CALL;
 	if (doubt)
 		view.task = EFFECT_ASK;
-	if (view.task != EFFECT_OVER) {
+	if (view.task != EFFECT_OVER && !started) {
 		bool call = view.task == EFFECT_CALL;
 		enum effect_state to = call ? EFFECT_SENDING : EFFECT_UNKNOWN;
 		assert(effect_may(view.state, to));

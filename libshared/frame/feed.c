@@ -8,6 +8,7 @@
 
 enum {
 	TURN_MS = 50,	    /* between two loads that found something */
+	BUSY_MS = 100,	    /* after one that found only what is being worked on */
 	IDLE_MS = 250,	    /* after one that found nothing due */
 	DISCOVER_MS = 1000, /* rows that others have added */
 	COUNT_MS = 5000,
@@ -90,25 +91,31 @@ static struct record *make_record(const struct feed *feed, const struct lane_sou
 	return record;
 }
 
-/* A key whose rows are in the schedule is loaded again when they are through. */
-static void add_rows(struct feed *feed, const struct lane_source *from, struct arena *arena,
-	const struct park_row *rows, size_t count)
+/* A key whose rows are in the schedule is loaded again when they are through. -> how many are new
+ */
+static size_t add_rows(struct feed *feed, const struct lane_source *from, struct arena *arena,
+	const struct park_rows *rows)
 {
+	const struct park_row *row = rows->items;
 	bool skip = false;
+	size_t added = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		struct record *record = make_record(feed, from, &rows[i], arena);
+	for (size_t i = 0; i < rows->count; i++, row++) {
+		struct record *record = make_record(feed, from, row, arena);
 		if (record == NULL)
-			return;
-		bool first = i == 0 || !id_eq(rows[i].tenant.id, rows[i - 1].tenant.id) ||
-			     strcmp(rows[i].ordering_key, rows[i - 1].ordering_key) != 0;
+			return added;
+		bool first = i == 0 || !id_eq(row->tenant.id, row[-1].tenant.id) ||
+			     strcmp(row->ordering_key, row[-1].ordering_key) != 0;
 		if (first)
 			skip = schedule_is_loaded(feed->conf.schedule, record->lane_key);
-		if (skip)
+		if (skip) {
 			free(record);
-		else
-			schedule_add(feed->conf.schedule, record);
+			continue;
+		}
+		schedule_add(feed->conf.schedule, record);
+		added++;
 	}
+	return added;
 }
 
 static struct err load(struct feed *feed, struct lane_source *from, struct arena *arena)
@@ -117,8 +124,10 @@ static struct err load(struct feed *feed, struct lane_source *from, struct arena
 
 	arena_reset(arena);
 	TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source, &rows));
-	from->next_ms = clock_mono_ms() + (rows.count > 0 ? TURN_MS : IDLE_MS);
-	add_rows(feed, from, arena, rows.items, rows.count);
+	size_t added = add_rows(feed, from, arena, &rows);
+	from->next_ms = clock_mono_ms() + (added > 0		   ? TURN_MS
+						  : rows.count > 0 ? BUSY_MS
+								   : IDLE_MS);
 	return err_ok();
 }
 

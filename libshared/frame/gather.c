@@ -58,12 +58,11 @@ static bool same_event(const struct ticket *a, const struct ticket *b)
 	return id_eq(a->task->entry.event_id, b->task->entry.event_id);
 }
 
-/* A transaction has one fence; of the same event one has to end before the other is looked at, also
- * of a replay and what it repeats. */
+/* Of the same event one has to end before the other is looked at, also of a replay and what it
+ * repeats. */
 static bool goes_with(const struct ticket *ticket, struct ticket *const *batch, size_t count)
 {
-	if (ticket->run != batch[0]->run ||
-		ticket->task->record->partition != batch[0]->task->record->partition)
+	if (ticket->run != batch[0]->run)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (same_event(ticket, batch[i]))
@@ -96,11 +95,11 @@ static size_t take(struct gather *gather, struct ticket *own, struct ticket **ba
 
 /* --- carrying out --- */
 
-static int by_event(const void *a, const void *b)
+static int by_partition(const void *a, const void *b)
 {
 	const struct ticket *const *x = a, *const *y = b;
 
-	return memcmp(&(*x)->task->entry.event_id, &(*y)->task->entry.event_id, sizeof(struct id));
+	return transact_compare_partitions((*x)->task, (*y)->task);
 }
 
 static void run_alone(struct ticket *ticket)
@@ -130,7 +129,7 @@ static bool run_together(struct ticket *const *batch, size_t count)
 static void carry_out(struct ticket **batch, size_t count)
 {
 	if (count > 1) {
-		qsort(batch, count, sizeof *batch, by_event);
+		qsort(batch, count, sizeof *batch, by_partition);
 		if (run_together(batch, count))
 			return;
 	}

@@ -1,6 +1,7 @@
 #include "frame/transact.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -103,22 +104,61 @@ struct err transact_run(const struct transact *t, struct transact_call *call)
 	return e;
 }
 
-struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const struct task *task)
+int transact_compare_partitions(const struct task *a, const struct task *b)
 {
-	const struct partition *partition = task->record->partition;
+	const struct partition *x = a->record->partition, *y = b->record->partition;
+	int order = strcmp(x->topic, y->topic);
+
+	return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+static struct err hold_fence(
+	const struct transact *t, struct pg *pg, const struct partition *partition)
+{
 	const struct fence fence = { .topic = partition->topic,
 		.partition = partition->number,
 		.number = partition->fence };
 	bool ours = false;
 
-	TRY(pg_begin(pg));
 	TRY(fence_hold(pg, t->arena, t->conf->group, &fence, &ours));
 	return ours ? err_ok()
 		    : err_retry(ERR_CODE_BAD_TRANSITION, "the partition has another owner");
 }
 
+struct err transact_begin_fenced(
+	const struct transact *t, struct pg *pg, const struct task *tasks, size_t count)
+{
+	TRY(pg_begin(pg));
+	for (size_t i = 0; i < count; i++) {
+		const struct partition *partition = tasks[i].record->partition;
+		if (i == 0 || partition != tasks[i - 1].record->partition)
+			TRY(hold_fence(t, pg, partition));
+	}
+	return err_ok();
+}
+
+/* How many from the first on are of its partition. */
+static size_t in_one_partition(const struct park_entry *entries, size_t count)
+{
+	size_t i = 1;
+
+	while (i < count && entries[i].record->partition == entries[0].record->partition)
+		i++;
+	return i;
+}
+
+struct err transact_park_behind(
+	const struct transact *t, struct pg *pg, const struct transact_behind *behind)
+{
+	for (size_t i = 0, of_one; i < behind->count; i += of_one) {
+		of_one = in_one_partition(&behind->entries[i], behind->count - i);
+		TRY(park_add(t->conf->park, pg, t->arena, &behind->entries[i], of_one));
+	}
+	return err_ok();
+}
+
 struct err transact_judge(const struct transact *t, struct pg *pg, const struct transact_call *call,
-	struct park_entry **ret_entries, size_t *ret_count)
+	struct transact_behind *ret_behind)
 {
 	struct park_entry *entries = arena_alloc(t->arena, (call->count + 1) * sizeof *entries);
 	size_t behind = 0;
@@ -129,7 +169,10 @@ struct err transact_judge(const struct transact *t, struct pg *pg, const struct 
 		entries[i] = (struct park_entry){ .record = call->tasks[i].record,
 			.event = &call->tasks[i].event,
 			.reason = PARK_BLOCKED };
-	TRY(park_judge(t->conf->park, pg, t->arena, entries, call->count));
+	for (size_t i = 0, of_one; i < call->count; i += of_one) {
+		of_one = in_one_partition(&entries[i], call->count - i);
+		TRY(park_judge(t->conf->park, pg, t->arena, &entries[i], of_one));
+	}
 	for (size_t i = 0; i < call->count; i++) {
 		if (call->tasks[i].fate == TASK_HELD)
 			continue;
@@ -139,8 +182,7 @@ struct err transact_judge(const struct transact *t, struct pg *pg, const struct 
 		if (entries[i].verdict == PARK_BEHIND)
 			entries[behind++] = entries[i];
 	}
-	*ret_entries = entries;
-	*ret_count = behind;
+	*ret_behind = (struct transact_behind){ entries, behind };
 	return err_ok();
 }
 
@@ -174,10 +216,10 @@ struct err transact_find_seen(const struct transact *t, struct pg *pg, struct tr
 
 struct err transact_find_held(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	if (call->tasks[0].record->partition->source != SOURCE_SIDE)
-		return err_ok();
 	for (size_t i = 0; i < call->count; i++) {
 		bool held = false;
+		if (call->tasks[i].record->partition->source != SOURCE_SIDE)
+			continue;
 		TRY(held_look(pg, t->arena, t->conf->group, &call->tasks[i].entry, &held));
 		if (held)
 			call->tasks[i].fate = TASK_HELD;
@@ -254,17 +296,22 @@ struct err transact_close(const struct transact *t, struct pg *pg, struct outbox
 struct err transact_end_notes(
 	const struct transact *t, struct pg *pg, const struct task *tasks, size_t count)
 {
-	const struct partition *partition = tasks[0].record->partition;
 	int64_t *offsets = arena_alloc(t->arena, count * sizeof *offsets);
-	struct journal_batch noted = { { t->conf->group, partition->topic, partition->number },
-		offsets, 0 };
 
 	if (offsets == NULL)
 		return arena_overflow();
-	for (size_t i = 0; i < count; i++)
-		if (tasks[i].record->past.noted)
-			offsets[noted.n++] = tasks[i].record->offset;
-	return noted.n == 0 ? err_ok() : journal_end(pg, t->arena, &noted);
+	for (size_t i = 0; i < count;) {
+		const struct partition *partition = tasks[i].record->partition;
+		struct journal_batch noted = {
+			{ t->conf->group, partition->topic, partition->number }, offsets, 0
+		};
+		for (; i < count && tasks[i].record->partition == partition; i++)
+			if (tasks[i].record->past.noted)
+				offsets[noted.n++] = tasks[i].record->offset;
+		if (noted.n > 0)
+			TRY(journal_end(pg, t->arena, &noted));
+	}
+	return err_ok();
 }
 
 static void add_up(const struct task *task, struct replay_counts *counts)

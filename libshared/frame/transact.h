@@ -73,14 +73,24 @@ void transact_name_by_place(struct task *task);
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
 	ERR_MUST_USE;
 
-/* BEGIN and the fence of the tasks' partition. */
-struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const struct task *task)
-	ERR_MUST_USE;
+/* Tasks of several partitions stand in this order, so that those of one stand together and fences
+ * are held in the order in which they are raised. */
+int transact_compare_partitions(const struct task *a, const struct task *b);
+
+/* BEGIN and the fences of the tasks' partitions. */
+struct err transact_begin_fenced(const struct transact *t, struct pg *pg, const struct task *tasks,
+	size_t count) ERR_MUST_USE;
 
 /* What the parked rows say: tasks that are to be parked behind others, or are stale, get their
- * fate; what is to be parked is in *ret_entries (reason blocked), *ret_count of them. */
+ * fate; what is to be parked is in *ret_behind (reason blocked): transact_park_behind does it. */
+struct transact_behind {
+	struct park_entry *entries;
+	size_t count;
+};
 struct err transact_judge(const struct transact *t, struct pg *pg, const struct transact_call *call,
-	struct park_entry **ret_entries, size_t *ret_count) ERR_MUST_USE;
+	struct transact_behind *ret_behind) ERR_MUST_USE;
+struct err transact_park_behind(
+	const struct transact *t, struct pg *pg, const struct transact_behind *behind) ERR_MUST_USE;
 
 /* Before the parked rows are asked: what a side replay must leave alone, because it is on its way
  * under the epoch it was first read with, is TASK_HELD. */

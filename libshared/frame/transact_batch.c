@@ -5,11 +5,11 @@
 
 /* BEGIN, and what is known of the tasks before any of them runs. */
 static struct err look_around(const struct transact *t, struct pg *pg, struct transact_call *call,
-	struct park_entry **ret_behind, size_t *ret_count)
+	struct transact_behind *ret_behind)
 {
-	TRY(transact_begin_fenced(t, pg, call->tasks));
+	TRY(transact_begin_fenced(t, pg, call->tasks, call->count));
 	TRY(transact_find_held(t, pg, call));
-	TRY(transact_judge(t, pg, call, ret_behind, ret_count));
+	TRY(transact_judge(t, pg, call, ret_behind));
 	return transact_find_seen(t, pg, call);
 }
 
@@ -26,15 +26,13 @@ static struct err handle_one(
 
 static struct err run_handle(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct park_entry *behind;
-	size_t behind_count;
+	struct transact_behind behind;
 
-	TRY(look_around(t, pg, call, &behind, &behind_count));
+	TRY(look_around(t, pg, call, &behind));
 	for (size_t i = 0; i < call->count; i++)
 		TRY(handle_one(t, pg, call, &call->tasks[i]));
 	TRY(transact_remove_rows(t, pg, call));
-	if (behind_count > 0)
-		TRY(park_add(t->conf->park, pg, t->arena, behind, behind_count));
+	TRY(transact_park_behind(t, pg, &behind));
 	return transact_finish(t, pg, call);
 }
 
@@ -57,10 +55,9 @@ bool transact_batch_is_verify(const struct record *record)
 static struct err run_trial(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
 	struct task *task = call->tasks;
-	struct park_entry *behind;
-	size_t behind_count;
+	struct transact_behind behind;
 
-	TRY(look_around(t, pg, call, &behind, &behind_count));
+	TRY(look_around(t, pg, call, &behind));
 	if (task->fate == TASK_OPEN) {
 		TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
 		TRY(outbox_reconcile(
@@ -75,7 +72,7 @@ static struct err run_note(const struct transact *t, struct pg *pg, struct trans
 {
 	struct task *task = call->tasks;
 
-	TRY(transact_begin_fenced(t, pg, task));
+	TRY(transact_begin_fenced(t, pg, task, 1));
 	TRY(transact_find_seen(t, pg, call));
 	if (task->fate == TASK_OPEN)
 		task->fate = TASK_DONE;

@@ -13,7 +13,7 @@ static struct err run_park(const struct transact *t, struct pg *pg, struct trans
 
 	if (fresh == NULL)
 		return arena_overflow();
-	TRY(transact_begin_fenced(t, pg, call->tasks));
+	TRY(transact_begin_fenced(t, pg, call->tasks, call->count));
 	for (size_t i = 0; i < call->count; i++) {
 		const struct record *record = call->tasks[i].record;
 		if (record->past.parked_id == 0)
@@ -103,7 +103,7 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 	const struct claim claim = transact_claim_of(t, task);
 	const struct replay_counts failed = { .failed = 1 };
 
-	TRY(transact_begin_fenced(t, pg, task));
+	TRY(transact_begin_fenced(t, pg, task, 1));
 	/* also that of a process that died of it */
 	TRY(claim_end(pg, &claim));
 	TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));

@@ -124,19 +124,17 @@ static struct err conclude(const struct transact *t, struct pg *pg, struct trans
  * the same transaction, so a claim that can be taken means that the look sees the row. */
 static struct err run_claim(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
-	struct park_entry *behind;
-	size_t behind_count;
+	struct transact_behind behind;
 
-	TRY(transact_begin_fenced(t, pg, call->tasks));
+	TRY(transact_begin_fenced(t, pg, call->tasks, call->count));
 	TRY(transact_find_held(t, pg, call));
-	TRY(transact_judge(t, pg, call, &behind, &behind_count));
+	TRY(transact_judge(t, pg, call, &behind));
 	TRY(take_claims(t, pg, call));
 	TRY(transact_find_seen(t, pg, call));
 	for (size_t i = 0; i < call->count; i++)
 		TRY(begin_work(pg, call, &call->tasks[i]));
 	TRY(conclude(t, pg, call));
-	if (behind_count > 0)
-		TRY(park_add(t->conf->park, pg, t->arena, behind, behind_count));
+	TRY(transact_park_behind(t, pg, &behind));
 	TRY(commit_ended(t, pg, call));
 	failpoint_reach("effect_sending");
 	return err_ok();

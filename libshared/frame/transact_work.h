@@ -7,9 +7,9 @@
 
 #include "frame/transact.h"
 
-/* Takes the claims and runs claimed() of each. Tasks of one partition, of different events, in the
- * order of their event ids. Sets their wait_ms; a fate other than TASK_OPEN: there is nothing to
- * work on. After a failure nothing of any was done. */
+/* Takes the claims and runs claimed() of each. Tasks of different events, in the order of their
+ * partitions (transact_compare_partitions). Sets their wait_ms; a fate other than TASK_OPEN: there
+ * is nothing to work on. After a failure nothing of any was done. */
 struct err transact_work_claim(const struct transact *t, struct task *tasks, size_t count)
 	ERR_MUST_USE;
 

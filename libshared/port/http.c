@@ -267,6 +267,7 @@ static struct http_limits complete(const struct http_limits *given)
 	default_size(&limits.queue_low_bytes, 128UL * 1024);
 	default_size(&limits.headers_max_bytes, 32UL * 1024);
 	default_size(&limits.connections_per_host, 64);
+	default_size(&limits.connections_kept, 64);
 	return limits;
 }
 
@@ -296,7 +297,7 @@ struct err http_open(struct loop *loop, const struct http_limits *limits, struct
 	}
 	long connections = (long)http->limits.connections_per_host;
 	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->limits.connections_kept);
 	*ret_http = http;
 	return err_ok();
 }

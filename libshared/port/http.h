@@ -27,6 +27,7 @@ struct http_limits {
 	size_t queue_low_bytes;	    /* drained() is called when no more than this waits [128 KiB] */
 	size_t headers_max_bytes;   /* of a response [32 KiB] */
 	size_t connections_per_host; /* further calls wait their turn [64] */
+	size_t connections_kept;     /* idle ones, of all hosts; more are closed [64] */
 	const char *ca_file;	     /* PEM; NULL: the system's; must outlive the client */
 };
 

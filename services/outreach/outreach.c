@@ -10,7 +10,7 @@
 #include "keep.h"
 
 /* A thread for each call that may be under way: it waits, and does little else. */
-enum { CALLS_MAX = 512, PER_HOST_MAX = 64, CONNECT_MS = 10000 };
+enum { CALLS_MAX = 512, PER_HOST_MAX = 64, KEPT_MAX = 512, CONNECT_MS = 10000 };
 
 #define AT(member) offsetof(struct outreach_conf, member)
 
@@ -56,6 +56,7 @@ static struct err open_parts(struct outreach *outreach)
 	const struct http_limits limits = { .connect_timeout_ms = CONNECT_MS,
 		.stall_timeout_ms = conf->timeout_ms,
 		.connections_per_host = PER_HOST_MAX,
+		.connections_kept = KEPT_MAX,
 		.ca_file = conf->ca_file[0] == '\0' ? NULL : conf->ca_file };
 
 	if (!decide_read_schedule(str_of(conf->schedule), &outreach->schedule))
