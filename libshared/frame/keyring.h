@@ -20,4 +20,10 @@ struct pg;
 struct err keyring_load(struct pg *pg, struct arena *arena, const struct seal_key *master,
 	struct seal_key_row *row, const struct seal_key **ret_key) ERR_MUST_USE;
 
+/* The same of a wrapped key that was read already, of row->tenant and row->version. ptr NULL: there
+ * is none. */
+struct err keyring_unwrap(struct arena *arena, const struct seal_key *master,
+	const struct seal_key_row *row, struct str wrapped, const struct seal_key **ret_key)
+	ERR_MUST_USE;
+
 #endif

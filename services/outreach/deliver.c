@@ -38,11 +38,11 @@ static struct err load_key(
 	struct scope *scope, const struct store_secret *secret, const struct seal_key **ret_key)
 {
 	const struct outreach *outreach = scope->state;
-	struct seal_key_row row = { scope->event->tenant, secret->key_version };
+	const struct seal_key_row row = { scope->event->tenant, secret->key_version };
 
 	return secret->key_version == 0
 		       ? err_ok()
-		       : keyring_load(scope->pg, scope->arena, outreach->master, &row, ret_key);
+		       : keyring_unwrap(scope->arena, outreach->master, &row, secret->key, ret_key);
 }
 
 static struct err begin_effect(

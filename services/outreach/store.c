@@ -14,8 +14,12 @@ static const struct pg_statement add_delivery = { "store_add_delivery",
 	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, delivery_id) DO NOTHING" };
 static const struct pg_statement load_call = { "store_load_call",
 	"SELECT d.state = 'pending' AND d.round = $3 AND e.endpoint_id IS NOT NULL, d.event_id, "
-	"d.attempts, d.body, e.url, e.is_test, e.key_version, e.secret, e.old_key_version, "
-	"e.old_secret FROM deliveries d LEFT JOIN intake.v1_webhook_endpoints e "
+	"d.attempts, d.body, e.url, e.is_test, e.key_version, e.secret, "
+	"(SELECT wrapped FROM intake.v1_tenant_keys k WHERE k.tenant_id = $1 "
+	"AND k.version = e.key_version), e.old_key_version, e.old_secret, "
+	"(SELECT wrapped FROM intake.v1_tenant_keys k WHERE k.tenant_id = $1 "
+	"AND k.version = e.old_key_version) "
+	"FROM deliveries d LEFT JOIN intake.v1_webhook_endpoints e "
 	"ON e.tenant_id = d.tenant_id AND e.endpoint_id = d.endpoint_id "
 	"WHERE d.tenant_id = $1 AND d.delivery_id = $2" };
 static const struct pg_statement add_attempt = { "store_add_attempt",
@@ -104,12 +108,18 @@ struct err store_add_delivery(struct pg *pg, const struct store_delivery *delive
 	return pg_push(pg, &add_delivery, args, 6);
 }
 
-static struct store_secret secret_of(const struct pg_rows *rows, int version, int wrapped)
+/* Version, secret and key stand together. */
+static struct store_secret secret_of(const struct pg_rows *rows, int version)
 {
+	struct store_secret secret = { 0 };
+
 	if (pg_is_null(rows, 0, version))
-		return (struct store_secret){ 0 };
-	return (struct store_secret){ (uint32_t)pg_get_int(rows, 0, version),
-		pg_get_bytes(rows, 0, wrapped) };
+		return secret;
+	secret.key_version = (uint32_t)pg_get_int(rows, 0, version);
+	secret.wrapped = pg_get_bytes(rows, 0, version + 1);
+	if (!pg_is_null(rows, 0, version + 2))
+		secret.key = pg_get_bytes(rows, 0, version + 2);
+	return secret;
 }
 
 struct err store_load_call(struct pg *pg, struct arena *arena, const struct store_round *of,
@@ -129,8 +139,8 @@ struct err store_load_call(struct pg *pg, struct arena *arena, const struct stor
 			.body = pg_get_bytes(rows, 0, 3),
 			.url = pg_get_text(rows, 0, 4),
 			.is_test = !pg_is_null(rows, 0, 5) && pg_get_int(rows, 0, 5) != 0,
-			.secret = secret_of(rows, 6, 7),
-			.old_secret = secret_of(rows, 8, 9) };
+			.secret = secret_of(rows, 6),
+			.old_secret = secret_of(rows, 9) };
 	}
 	*ret_call = call;
 	return err_ok();

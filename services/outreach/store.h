@@ -45,6 +45,7 @@ struct err store_add_delivery(struct pg *pg, const struct store_delivery *delive
 struct store_secret {
 	uint32_t key_version; /* of the tenant's key that it is wrapped with; 0 = no such secret */
 	struct str wrapped;
+	struct str key; /* that key, wrapped; ptr NULL: it was destroyed */
 };
 struct store_call {
 	bool is_due;   /* it waits, in this round, and its endpoint is active */
