@@ -242,6 +242,20 @@ static struct brake get(struct brake_table *table, const struct brake_pair *pair
 	return entry != NULL ? entry->brake : (struct brake){ .state = BRAKE_CLOSED };
 }
 
+/* Until the pause is over; while a probe is under way twice as long as it has taken so far, so that
+ * those who wait for one that hangs do not come back all the time. */
+static int64_t wait_of(const struct brake *brake, int64_t now_ms)
+{
+	int64_t left_ms = brake->until_ms - now_ms;
+
+	if (brake->state != BRAKE_PROBING)
+		return left_ms;
+	int64_t wait_ms = 2 * (BRAKE_PAUSE_MS - left_ms);
+	if (wait_ms < BRAKE_PROBE_WAIT_MS)
+		wait_ms = BRAKE_PROBE_WAIT_MS;
+	return wait_ms < left_ms ? wait_ms : left_ms;
+}
+
 bool brake_allows(struct brake_table *table, const struct brake_pair *pair, int64_t now_ms,
 	int64_t *ret_wait_ms)
 {
@@ -255,8 +269,7 @@ bool brake_allows(struct brake_table *table, const struct brake_pair *pair, int6
 	pthread_mutex_unlock(&table->lock);
 	if (allowed)
 		return true;
-	bool near = brake.state == BRAKE_PROBING && brake.until_ms - now_ms > BRAKE_PROBE_WAIT_MS;
-	*ret_wait_ms = near ? BRAKE_PROBE_WAIT_MS : brake.until_ms - now_ms;
+	*ret_wait_ms = wait_of(&brake, now_ms);
 	return false;
 }
 

@@ -154,6 +154,10 @@ START_TEST(one_pair_through_its_life)
 	/* who comes meanwhile waits for its end, not for the next pause */
 	ck_assert(!asks(table, route_a, 1, NOW + PAUSE, &wait_ms));
 	ck_assert_int_eq(wait_ms, BRAKE_PROBE_WAIT_MS);
+	ck_assert(!asks(table, route_a, 1, NOW + PAUSE + 10000, &wait_ms));
+	ck_assert_int_eq(wait_ms, 20000);
+	ck_assert(!asks(table, route_a, 1, NOW + 2 * PAUSE - 7, &wait_ms));
+	ck_assert_int_eq(wait_ms, 7);
 	tell(table, route_a, 1, BRAKE_BAD, NOW + PAUSE);
 	ck_assert(!allows(table, route_a, 1, NOW + 3 * PAUSE - 1));
 	ck_assert(allows(table, route_a, 1, NOW + 3 * PAUSE));
