@@ -3,7 +3,6 @@ import pytest
 
 import rig
 import slow
-from proc import last_lines
 
 # What waits for minutes begins first and is asked for late; leaks looks at what all others left
 # behind, and the contract at every answer anybody got.
@@ -30,13 +29,7 @@ def pytest_runtest_makereport(item):
     report, plant = outcome.get_result(), getattr(item, "funcargs", {}).get("plant")
     if not report.failed or plant is None:
         return
-    stack = plant.stack
-    for name in stack.state["procs"]:
-        if name not in stack.servers:
-            report.sections.append((f"log of {name} (pid {stack.pid(name)})",
-                                    last_lines(stack.path(f"log/{name}.log"), 60)))
-        elif stack.pid(name) is None:
-            report.sections.append((f"{name} has ended", last_lines(stack.path(f"log/{name}.log"))))
+    report.sections.extend(rig.last_words(plant.stack))
 
 
 @pytest.fixture(scope="session", name="samples")

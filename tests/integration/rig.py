@@ -13,6 +13,7 @@ import confluent_kafka
 import belt
 
 import s3  # belt.py put docker/local on the path
+from proc import last_lines
 from servers import BUCKET
 from stack import TOPIC_PREFIX, Stack
 
@@ -183,4 +184,19 @@ def temporary(tenants=("alfa",), services=("audit", "ocr", "intake"), ocr_env=No
             rig.tenant(*((tenant,) if isinstance(tenant, str) else tenant))
         for name in services:
             rig.start(name, **env[name])
-        yield rig
+        try:
+            yield rig
+        except BaseException:
+            for title, lines in last_words(stack):
+                print(f"--- {title} ---\n{lines}")
+            raise
+
+
+def last_words(stack):
+    """(title, ends of the logs) of the services, and of servers that have ended."""
+    for name in stack.state["procs"]:
+        if name not in stack.servers:
+            yield (f"log of {name} (pid {stack.pid(name)})",
+                   last_lines(stack.path(f"log/{name}.log"), 60))
+        elif stack.pid(name) is None:
+            yield f"{name} has ended", last_lines(stack.path(f"log/{name}.log"))
