@@ -194,7 +194,8 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 	if (past->first_ms == 0)
 		past->first_ms = clock_wall_ms();
 	past->tries++;
-	struct verdict verdict = judge(worker, task->record, e, task->scope.again_ms);
+	struct verdict verdict =
+		judge(worker, task->record, e, task->scope == NULL ? 0 : task->scope->again_ms);
 	switch (verdict.what) {
 	case VERDICT_HERE:
 		worker_count(worker, task, "again", -1);

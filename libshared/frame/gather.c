@@ -111,14 +111,19 @@ static bool run_together(struct ticket *const *batch, size_t count)
 {
 	const struct transact *t = batch[0]->t;
 	struct task tasks[GATHER_MAX];
+	struct scope scopes[GATHER_MAX]; /* as they were */
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		tasks[i] = *batch[i]->task;
+		scopes[i] = *tasks[i].scope;
+	}
 	struct err e = batch[0]->run(t, tasks, count);
 	bool outage = e.kind == ERR_RETRY && err_code_class(e.code) == ERR_CLASS_DEPENDENCY;
 	for (size_t i = 0; i < count; i++) {
 		if (e.kind == ERR_OK)
 			*batch[i]->task = tasks[i];
+		else
+			*tasks[i].scope = scopes[i];
 		batch[i]->e = arena_keep_err(batch[i]->t->arena, e);
 	}
 	return e.kind == ERR_OK || outage;

@@ -44,8 +44,11 @@ struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 
 	if (ids == NULL)
 		return arena_overflow();
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		entries[i].known = entries[i].seen = entries[i].foreign = false;
+		entries[i].before = (struct str){ 0 }; /* an earlier look's is in its own arena */
 		TRY(pg_array_add(ids, pg_id(entries[i].event_id)));
+	}
 	const struct pg_arg args[] = { pg_text(group), pg_list(ids) };
 	TRY(pg_query(pg, arena, &look, args, 2, &rows));
 	for (size_t r = 0; r < pg_count(rows); r++)

@@ -24,7 +24,8 @@
 
 struct pg;
 
-/* What a step gets. All of it lives until the record is done. */
+/* What a step gets: the same one for all steps of a record, and all of it lives until the record is
+ * done. */
 struct scope {
 	struct arena *arena;
 	struct pg *pg; /* in a transaction with the tenant set; NULL in work() and after() */

@@ -70,9 +70,10 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 	if (named.kind != ERR_OK)
 		return named;
 	task->payload = arena_alloc(t->arena, record->route->type->size);
-	if (task->payload == NULL)
+	task->scope = arena_alloc(t->arena, sizeof *task->scope);
+	if (task->payload == NULL || task->scope == NULL)
 		return arena_overflow();
-	task->scope = (struct scope){ .arena = t->arena,
+	*task->scope = (struct scope){ .arena = t->arena,
 		.state = t->conf->state,
 		.event = &task->event,
 		.epoch = record->past.epoch,
@@ -247,18 +248,18 @@ struct err transact_step_in(
 {
 	TRY(pg_set_tenant(pg, task->event.tenant));
 	outbox_set_origin(outbox, task->event.traceparent, task->event.slug);
-	task->scope.pg = pg;
-	task->scope.outbox = outbox;
+	task->scope->pg = pg;
+	task->scope->outbox = outbox;
 	struct err e = transact_step(task, step);
-	task->scope.pg = NULL;
-	task->scope.outbox = NULL;
+	task->scope->pg = NULL;
+	task->scope->outbox = NULL;
 	return e;
 }
 
 struct err transact_step(struct task *task, route_step *step)
 {
 	int64_t from_us = clock_mono_us();
-	struct err e = step(&task->scope, task->payload);
+	struct err e = step(task->scope, task->payload);
 
 	/* rounded up: 0 is a step that never ran */
 	task->handler_us += clock_mono_us() - from_us + 1;
@@ -287,7 +288,7 @@ struct err transact_close(const struct transact *t, struct pg *pg, struct outbox
 		failpoint_reach("in_redrive");
 		TRY(deadletter_redriven(pg, past->dead_id));
 	}
-	task->fate = task->scope.gone && past->epoch > 0 ? TASK_GONE : TASK_DONE;
+	task->fate = task->scope->gone && past->epoch > 0 ? TASK_GONE : TASK_DONE;
 	return err_ok();
 }
 

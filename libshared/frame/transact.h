@@ -29,7 +29,8 @@ struct task {
 	struct record *record;
 	struct event event; /* type NULL when the record is no event */
 	void *payload;
-	struct scope scope;
+	struct scope *scope; /* NULL until transact_read; the tasks of a shared transaction are
+				copies, their scopes are not: a service may keep its address */
 	struct inbox_entry entry;
 	enum task_fate fate;
 	struct outbox_reconciled outputs; /* of a replay */

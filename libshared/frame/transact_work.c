@@ -95,7 +95,7 @@ static struct err begin_work(struct pg *pg, struct transact_call *call, struct t
 		return err_ok();
 	if (task->record->route->claimed != NULL)
 		TRY(transact_step_in(pg, call->outbox, task, task->record->route->claimed));
-	if (task->scope.gone && task->entry.epoch > 0)
+	if (task->scope->gone && task->entry.epoch > 0)
 		task->fate = TASK_GONE;
 	return err_ok();
 }

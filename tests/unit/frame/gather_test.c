@@ -30,6 +30,7 @@ struct seat {
 	struct transact t;
 	struct record record;
 	struct task task;
+	struct scope scope;
 	bool spends;
 	struct err e;
 	_Atomic bool over;
@@ -92,6 +93,7 @@ static struct err run(const struct transact *t, struct task *tasks, size_t count
 	for (size_t i = 0; i < count && (e.kind == ERR_OK || count > 1); i++) {
 		*(spends ? &tasks[i].handler_us : &tasks[i].wait_ms) += 1;
 		tasks[i].fate = TASK_DONE;
+		tasks[i].scope->user = tasks[i].scope;
 	}
 	sched_yield();
 	pthread_mutex_lock(&world->lock);
@@ -141,7 +143,7 @@ static void seat_init(struct world *world, struct seat *seat, int event)
 	*seat = (struct seat){ .t = { &world->conf, arena_new(ARENA_BYTES) } };
 	ck_assert_ptr_nonnull(seat->t.arena);
 	seat->record.partition = &here;
-	seat->task.record = &seat->record;
+	seat->task = (struct task){ .record = &seat->record, .scope = &seat->scope };
 	seat->task.entry.event_id.bytes[0] = (uint8_t)event;
 }
 
@@ -223,6 +225,7 @@ static void is_done_once(const struct seat *seat)
 	ck_assert_int_eq(seat->task.fate, TASK_DONE);
 	ck_assert_int_eq(seat->task.wait_ms, seat->spends ? 0 : 1);
 	ck_assert_int_eq(seat->task.handler_us, seat->spends ? 1 : 0);
+	ck_assert_ptr_eq(seat->scope.user, &seat->scope); /* and not a copy's that is gone */
 }
 
 static void is_untouched(const struct seat *seat)
@@ -230,6 +233,7 @@ static void is_untouched(const struct seat *seat)
 	ck_assert_int_eq(seat->task.fate, TASK_OPEN);
 	ck_assert_int_eq(seat->task.wait_ms, 0);
 	ck_assert_int_eq(seat->task.handler_us, 0);
+	ck_assert_ptr_null(seat->scope.user);
 }
 
 static void empty(struct seat *seats, size_t count)
@@ -248,7 +252,7 @@ START_TEST(who_is_alone_waits_for_nobody)
 	world_init(&world, 1);
 	seat_init(&world, &seat, 1);
 	for (int i = 0; i < 2; i++) {
-		seat.task = (struct task){ .record = &seat.record };
+		seat.task = (struct task){ .record = &seat.record, .scope = &seat.scope };
 		seat.spends = i == 1;
 		sit(&seat);
 		is_done_once(&seat);
@@ -398,7 +402,7 @@ static void *come_and_go(void *arg)
 	for (int round = 0; round < ROUNDS; round++) {
 		seat->spends = round % 2 == 1;
 		seat->record.partition = round % 5 == 0 ? &there : &here;
-		seat->task = (struct task){ .record = &seat->record };
+		seat->task = (struct task){ .record = &seat->record, .scope = &seat->scope };
 		/* two of each at the same time; an eighth of all fails */
 		seat->task.entry.event_id.bytes[0] =
 			(uint8_t)((seat->record.offset / 2 + round) % (CROWD / 2));
