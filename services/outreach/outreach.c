@@ -9,8 +9,9 @@
 #include "port/seal_key.h"
 #include "keep.h"
 
-/* A thread for each call that may be under way: it waits, and does little else. */
-enum { CALLS_MAX = 512, PER_HOST_MAX = 64, KEPT_MAX = 512, CONNECT_MS = 10000 };
+/* A thread for each call that may be under way: it waits, and does little else. How many go to whom
+ * is decided by endpoint (frame/crowd), not by host: a host is many tenants' endpoints. */
+enum { CALLS_MAX = 512, KEPT_MAX = 512, CONNECT_MS = 10000 };
 
 #define AT(member) offsetof(struct outreach_conf, member)
 
@@ -55,7 +56,7 @@ static struct err open_parts(struct outreach *outreach)
 	const struct outreach_conf *conf = outreach->conf;
 	const struct http_limits limits = { .connect_timeout_ms = CONNECT_MS,
 		.stall_timeout_ms = conf->timeout_ms,
-		.connections_per_host = PER_HOST_MAX,
+		.connections_per_host = (size_t)conf->calls,
 		.connections_kept = KEPT_MAX,
 		.ca_file = conf->ca_file[0] == '\0' ? NULL : conf->ca_file };
 

@@ -14,6 +14,7 @@ from receiver import Receiver, signatures
 DONE, FAILED = "intake.document.completed.v1", "intake.document.failed.v1"
 FAST = {"ESTEIRA_OUTREACH_SCHEDULE": "300ms,600ms,900ms", "ESTEIRA_OUTREACH_TIMEOUT_MS": "2000"}
 MANY = 200
+DEAD, HANG_MS = 40, 60000
 
 
 class Out:
@@ -280,6 +281,26 @@ def test_a_dead_endpoint_delays_nobody(out):
     # before the breaker opens, 8 calls of 2 s at a time; then a probe a minute
     assert len(out.receiver.got("/dead")) <= 24
     assert out.states(dead).count("delivered") == 0
+
+
+def test_dead_endpoints_of_its_host_delay_nobody(out):
+    """Tenants that share a provider share its host: they do not share its connections."""
+    out.stack.stop_one("outreach-1")
+    out.plant.start("outreach", **{**FAST, "ESTEIRA_OUTREACH_TIMEOUT_MS": str(HANG_MS)})
+    paths = [f"/dead-{n}" for n in range(DEAD)]
+    for path in paths:
+        out.endpoint(path, filters=["document.failed"])
+        out.receiver.tell(path, "hang")
+    out.endpoint("/alive", filters=["document.completed"])
+    for _ in range(3):
+        out.document(FAILED)
+    out.sender.flush()
+    belt.wait_for("two calls to each", lambda: sum(len(out.receiver.got(path)) for path in paths) == 2 * DEAD, 30)
+    out.document()
+    out.sender.flush()
+    belt.wait_for("the one that is alive", lambda: out.receiver.got("/alive"), HANG_MS / 2000)
+    out.stack.kill_one("outreach-1")  # with all those calls
+    out.plant.start("outreach", **FAST)
 
 
 def test_in_order_where_that_is_wanted(out):
