@@ -12,6 +12,7 @@
 #include "frame/crowd.h"
 #include "frame/effect.h"
 #include "frame/execute.h"
+#include "frame/gate.h"
 #include "frame/gather.h"
 #include "frame/inbox.h"
 #include "frame/metrics.h"
@@ -379,6 +380,7 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	pthread_mutex_init(&engine->threads.alone, NULL);
 	engine->shared = (struct execute_shared){ .claims = claim_set_new(WORKERS_MAX),
 		.gather = gather_new(WORKER_CONNECTIONS),
+		.gate = gate_new(),
 		.crowd = crowd_new(WORKERS_MAX),
 		.alone = &engine->threads.alone };
 	engine->schedule = schedule_new();
@@ -390,9 +392,10 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->brakes = brake_table_new();
 	engine->arena = arena_new(CHORES_BYTES);
 	if (engine->shared.claims != NULL && engine->shared.gather != NULL &&
-		engine->shared.crowd != NULL && engine->park != NULL && engine->brakes != NULL &&
-		engine->arena != NULL && engine->schedule != NULL && engine->pool != NULL &&
-		engine->consumer_pg != NULL && engine->relay_pg != NULL)
+		engine->shared.gate != NULL && engine->shared.crowd != NULL &&
+		engine->park != NULL && engine->brakes != NULL && engine->arena != NULL &&
+		engine->schedule != NULL && engine->pool != NULL && engine->consumer_pg != NULL &&
+		engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
 			&engine->relay);
 	if (e.kind != ERR_OK) {
@@ -412,6 +415,7 @@ void engine_close(struct engine *engine)
 	relay_close(engine->relay);
 	claim_set_free(engine->shared.claims);
 	gather_free(engine->shared.gather);
+	gate_free(engine->shared.gate);
 	crowd_free(engine->shared.crowd);
 	park_free(engine->park);
 	brake_table_free(engine->brakes);

@@ -17,6 +17,7 @@
 struct brake_table;
 struct claim_set;
 struct crowd;
+struct gate;
 struct gather;
 struct park;
 struct pg_pool;
@@ -39,6 +40,7 @@ struct execute_hooks {
 struct execute_shared {
 	struct claim_set *claims; /* being worked on */
 	struct gather *gather;
+	struct gate *gate;
 	struct crowd *crowd;
 	pthread_mutex_t *alone; /* of the one that runs alone: failure_run_suspect */
 };

@@ -1,6 +1,7 @@
 #include "frame/transact_batch.h"
 
 #include "frame/deadletter.h"
+#include "frame/gate.h"
 #include "port/pg.h"
 
 /* BEGIN, and what is known of the tasks before any of them runs. */
@@ -36,11 +37,32 @@ static struct err run_handle(const struct transact *t, struct pg *pg, struct tra
 	return transact_finish(t, pg, call);
 }
 
-struct err transact_batch_handle(const struct transact *t, struct task *tasks, size_t count)
+static struct err handle(const struct transact *t, struct task *tasks, size_t count)
 {
 	struct transact_call call = { .run = run_handle, .tasks = tasks, .count = count };
 
 	return transact_run(t, &call);
+}
+
+/* With nobody else at the same events. */
+static struct err run_gated(const struct transact *t, struct task *tasks, size_t count,
+	struct err (*run)(const struct transact *t, struct task *tasks, size_t count))
+{
+	struct gate_event *events = arena_alloc(t->arena, count * sizeof *events);
+
+	if (events == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++)
+		events[i].id = tasks[i].entry.event_id;
+	gate_enter(t->conf->shared.gate, events, count);
+	struct err e = run(t, tasks, count);
+	gate_leave(t->conf->shared.gate, events, count);
+	return e;
+}
+
+struct err transact_batch_handle(const struct transact *t, struct task *tasks, size_t count)
+{
+	return run_gated(t, tasks, count, handle);
 }
 
 /* --- verify --- */
@@ -82,13 +104,18 @@ static struct err run_note(const struct transact *t, struct pg *pg, struct trans
 	return transact_finish(t, pg, call);
 }
 
-struct err transact_batch_verify(const struct transact *t, struct task *task)
+static struct err verify(const struct transact *t, struct task *task, size_t count)
 {
-	struct transact_call trial = { .run = run_trial, .tasks = task, .count = 1 };
-	struct transact_call note = { .run = run_note, .tasks = task, .count = 1 };
+	struct transact_call trial = { .run = run_trial, .tasks = task, .count = count };
+	struct transact_call note = { .run = run_note, .tasks = task, .count = count };
 
 	TRY(transact_run(t, &trial));
 	if (task->fate == TASK_PARKED) /* what waits before it is handled first, for real */
-		return transact_batch_handle(t, task, 1);
+		return handle(t, task, count);
 	return task->fate == TASK_STALE ? err_ok() : transact_run(t, &note);
+}
+
+struct err transact_batch_verify(const struct transact *t, struct task *task)
+{
+	return run_gated(t, task, 1, verify);
 }

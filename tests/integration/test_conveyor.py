@@ -192,6 +192,20 @@ def test_an_event_that_comes_twice_is_handled_once(plant):
     assert len(made) == len({rig.header(m, "ce_id") for m in made}) == 4
 
 
+def test_an_event_that_comes_twice_at_once_is_handled_once(plant):
+    """Under two ordering keys, so that two workers have it: the second waits for the first, and finds it in the inbox."""
+    tenant, pid = plant.fresh(), plant.stack.pid("reference-1")
+    event_id = plant.sender.entry(tenant, "a", 1, "slow:1500")
+    plant.sender.flush()
+    belt.wait_for("its transaction", lambda: plant.count(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'esteira_reference'"
+        " AND state = 'idle in transaction'") > 0, 10)
+    plant.sender.entry(tenant, "b", 1, "slow:1500", event_id=event_id)
+    plant.no_lag()
+    assert plant.entries(tenant, "a") == [1] and plant.entries(tenant, "b") == []
+    assert plant.stack.pid("reference-1") == pid and plant.letter(event_id) is None
+
+
 def test_an_event_id_of_another_tenant_is_no_duplicate(plant):
     """Found in review: what one tenant had sent made another's record vanish. It is given up, to be seen."""
     one, other = plant.fresh(tenants=2)
