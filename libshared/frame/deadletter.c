@@ -22,6 +22,12 @@ static const struct pg_statement again = { "deadletter_again",
 static const struct pg_statement redriven = { "deadletter_redriven",
 	"UPDATE dead_letter SET state = 'redriven', updated_at = now() WHERE id = $1" };
 
+/* The copy on the DLQ topic is as old then. */
+static const struct pg_statement forget = { "deadletter_forget",
+	"DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE state IN "
+	"('redriven', 'discarded') AND created_at < now() - interval '30 days' AND updated_at < "
+	"now() - interval '30 days' ORDER BY created_at LIMIT 10000 FOR UPDATE SKIP LOCKED)" };
+
 static const struct pg_statement open_at = { "deadletter_open_at",
 	"SELECT 1 FROM dead_letter WHERE grp = $1 AND topic = $2 AND part = $3 AND off = $4 "
 	"AND epoch <> $5 AND state IN ('open', 'redriving') LIMIT 1" };
@@ -188,6 +194,12 @@ struct err deadletter_redriven(struct pg *pg, struct id id)
 	const struct pg_arg arg = pg_id(id);
 
 	return pg_push(pg, &redriven, &arg, 1);
+}
+
+struct err deadletter_forget(struct pg *pg)
+{
+	TRY(pg_push(pg, &forget, NULL, 0));
+	return pg_sync(pg);
 }
 
 struct err deadletter_is_open(struct pg *pg, struct arena *arena, const char *group,

@@ -47,6 +47,10 @@ struct err deadletter_again(struct pg *pg, struct arena *arena, const struct dea
 /* Queues: a redrive was handled. */
 struct err deadletter_redriven(struct pg *pg, struct id id) ERR_MUST_USE;
 
+/* Removes 10,000 of those that were redriven or discarded 30 days ago. To be called once an hour.
+ */
+struct err deadletter_forget(struct pg *pg) ERR_MUST_USE;
+
 /* Has the record, read in another epoch, a letter that nobody has decided about? */
 struct err deadletter_is_open(struct pg *pg, struct arena *arena, const char *group,
 	const struct record *record, bool *ret_open) ERR_MUST_USE;

@@ -10,6 +10,7 @@
 #include "frame/claim.h"
 #include "frame/consumer.h"
 #include "frame/crowd.h"
+#include "frame/deadletter.h"
 #include "frame/effect.h"
 #include "frame/execute.h"
 #include "frame/gate.h"
@@ -199,6 +200,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 		e = inbox_maintain(engine->relay_pg);
 		if (e.kind == ERR_OK)
 			e = claim_forget(engine->relay_pg);
+		if (e.kind == ERR_OK)
+			e = deadletter_forget(engine->relay_pg);
 	}
 	if (e.kind == ERR_OK && now >= chores->redrive_ms)
 		e = redrive(engine, chores);

@@ -391,6 +391,23 @@ def test_what_can_be_handled_now_is(plant, letters):
     plant.client().call("POST", f"/v1/dead-letters/{letter}/redrive", 409).problem("not-open")
 
 
+def test_decided_letters_are_forgotten_after_30_days(plant, letters):
+    """A service looks when it starts."""
+    ages = {state: [letters.add(schema="audit", state=state) for _ in range(2)]
+            for state in ("open", "redriving", "redriven", "discarded")}
+    for old, _ in ages.values():
+        plant.stack.psql("UPDATE audit.dead_letter SET created_at = now() - interval '31 days',"
+                         f" updated_at = now() - interval '31 days' WHERE id = '{old}'")
+    late = letters.add(schema="audit", state="discarded")  # decided lately
+    plant.stack.psql(f"UPDATE audit.dead_letter SET created_at = now() - interval '31 days' WHERE id = '{late}'")
+    plant.stack.stop_one("audit-1")
+    plant.stack.start_one("audit-1")
+    gone = [ages["redriven"][0], ages["discarded"][0]]
+    belt.wait_for("both gone", lambda: not any(letters.field(letter, schema="audit") for letter in gone), 20)
+    kept = [letter for pair in ages.values() for letter in (*pair, late) if letter not in gone]
+    assert all(letters.field(letter, schema="audit") for letter in kept)
+
+
 def test_the_migrations_role_is_enough(plant, letters):
     """What ESTEIRA_PG_OWNER_URL is documented to need."""
     first, second = letters.add(), letters.add()
