@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 struct err_row {
 	const char *name;
@@ -53,4 +54,20 @@ const char *err_class_name(enum err_class class)
 	static const char *const names[] = { "none", "client", "record", "schema", "dependency",
 		"provider", "transient", "crash", "job", "bug" };
 	return names[class];
+}
+
+bool err_code_is_known(const char *name)
+{
+	for (size_t i = 1; i < ERR_CODE_COUNT; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool err_class_is_known(const char *name)
+{
+	for (int class = ERR_CLASS_NONE + 1; class <= ERR_CLASS_BUG; class ++)
+		if (strcmp(err_class_name((enum err_class) class), name) == 0)
+			return true;
+	return false;
 }

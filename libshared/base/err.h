@@ -85,6 +85,10 @@ const char *err_code_title(enum err_code code);
 const char *err_kind_name(enum err_kind kind);
 const char *err_class_name(enum err_class class);
 
+/* Is it the name of a code, of a class? Not "none". */
+bool err_code_is_known(const char *name);
+bool err_class_is_known(const char *name);
+
 /* The only control-flow macro of the tree: return the failure to the caller. */
 #define TRY(expr)                                                                                  \
 	do {                                                                                       \

@@ -71,6 +71,10 @@ static struct err read_filter(
 
 	if (id != NULL && !command_id(id, &filter.id))
 		return bad(call, "--id", "no UUID");
+	if (filter.class != NULL && !err_class_is_known(filter.class))
+		return bad(call, "there is no such class of errors", filter.class);
+	if (filter.code != NULL && !err_code_is_known(filter.code))
+		return bad(call, "there is no such error code", filter.code);
 	TRY(read_time(call, "--from", &filter.from_ms));
 	TRY(read_time(call, "--to", &filter.to_ms));
 	filter.has_tenant = slug != NULL;

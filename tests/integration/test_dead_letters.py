@@ -260,7 +260,8 @@ def test_list_and_filters(plant, letters):
 
 @pytest.mark.parametrize("args", (
     ("list", "--limit", "0"), ("list", "--limit", "10001"), ("list", "--id", "x"), ("list", "--from", "today"),
-    ("list", "--service", "nobody"), ("list", "--state", "dead"), ("list", "--tenant", "nobody"), ("show", "x"),
+    ("list", "--service", "nobody"), ("list", "--state", "dead"), ("list", "--class", "schemas"),
+    ("list", "--code", "supersede"), ("list", "--tenant", "nobody"), ("show", "x"),
     ("show", str(NOBODY)), ("redrive",), ("discard",), ("redrive", "--limit", "3"),
     ("redrive", "--service", "ocr", "--rate", "0"), ("redrive", "--service", "ocr", "--who", "")))
 def test_wrong_usage(plant, letters, args):

@@ -111,16 +111,6 @@ struct list {
 	char state[WORD_MAX], class[WORD_MAX]; /* "" = any */
 };
 
-static bool is_class(const char *text)
-{
-	if (text[0] == '\0')
-		return true;
-	for (int class = ERR_CLASS_NONE + 1; class <= ERR_CLASS_BUG; class ++)
-		if (strcmp(text, err_class_name((enum err_class) class)) == 0)
-			return true;
-	return false;
-}
-
 static struct err list_parse(struct call *call)
 {
 	static const char *const states[] = { "open", "redriving", "redriven", "discarded", NULL };
@@ -130,7 +120,7 @@ static struct err list_parse(struct call *call)
 	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of dead letters");
 	if (!query_text(call->exchange, "class", list->class, sizeof list->class) ||
-		!is_class(list->class))
+		(list->class[0] != '\0' && !err_class_is_known(list->class)))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "class is not a class of errors");
 	return query_page_cursor(&list->page);
 }

@@ -45,6 +45,16 @@ static struct err pass_on(struct err inner, bool *ret_reached)
 	return err_ok();
 }
 
+START_TEST(known_names)
+{
+	ck_assert(err_code_is_known("not-a-pdf") && err_code_is_known("internal"));
+	ck_assert(err_class_is_known("client") && err_class_is_known("bug"));
+	static const char *const none[] = { "", "none", "Client", "not-a-pd", "not-a-pdf " };
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		ck_assert(!err_code_is_known(none[i]) && !err_class_is_known(none[i]));
+}
+END_TEST
+
 START_TEST(tries)
 {
 	const struct err failures[] = { err_retry(ERR_CODE_TIMEOUT, "a"),
@@ -71,6 +81,7 @@ int main(void)
 
 	tcase_add_test(tcase, rows_are_sound);
 	tcase_add_test(tcase, names);
+	tcase_add_test(tcase, known_names);
 	tcase_add_test(tcase, tries);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
