@@ -11,8 +11,23 @@ ORDER = ("test_dark.test_uploads_are_taken_without_kafka", "test_migrations", "t
          "test_contract_http")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    """./dev test runs the two parts at once."""
+    parser.addoption("--part", choices=("shared", "own"),
+                     help="only tests on the servers that most share, or only those with servers of their own")
+
+
+def is_shared(item):
+    """Does it stand on make_plant below, or judge what came of it?"""
+    return item.path.parent.name == "integration" and not hasattr(item.module, "make_plant") \
+        and not hasattr(item.module, "make_run")
+
+
+def pytest_collection_modifyitems(config, items):
     """Stable: within a file the order is the file's."""
+    if part := config.getoption("--part"):
+        items[:] = [item for item in items if is_shared(item) == (part == "shared")]
+
     def place(item):
         module = item.module.__name__
         for name in (f"{module}.{item.name}", module):
