@@ -6,6 +6,9 @@
 #include "port/loop.h"
 #include "port/pg.h"
 
+/* A client waits: longer than a lock may take (5 s), not as long as a statement. */
+enum { ANSWER_MS = 8000 };
+
 struct pool {
 	struct pool_conf conf;
 	pthread_mutex_t lock;
@@ -57,7 +60,10 @@ static struct err run_job(struct pool *pool, struct pool_job *job, struct pg *pg
 static void *thread_main(void *arg)
 {
 	struct pool *pool = arg;
-	struct pg *pg = pg_new(pool->conf.pg);
+	struct pg_conf conf = *pool->conf.pg;
+
+	conf.answer_ms = ANSWER_MS;
+	struct pg *pg = pg_new(&conf);
 	struct pool_job *job;
 
 	while (pg != NULL && (job = take(pool)) != NULL) {

@@ -10,10 +10,9 @@
 #include "base/clock.h"
 #include "port/pg_value.h"
 
-/* QUEUE_MAX also keeps a blocking pipeline from filling both socket buffers: a short answer for
- * each. */
 enum { PREPARED_MAX = 128, ARGS_MAX = 24, QUEUE_MAX = 1024 };
-enum { IDLE_MS = 1000 }; /* after so long a connection is asked before it is relied on */
+enum { IDLE_MS = 1000 };    /* after so long a connection is asked before it is relied on */
+enum { ANSWER_MS = 35000 }; /* statement_timeout is 30 s */
 
 /* What an expected answer belongs to. */
 enum { TO_STATEMENT, TO_SOUND, TO_PREPARE };
@@ -26,6 +25,7 @@ struct pg {
 	size_t queued;		    /* answers expected before the next sync point */
 	uint8_t expects[QUEUE_MAX]; /* of which kind */
 	int64_t used_ms;
+	bool late; /* an answer did not come in time: the connection is of no use any more */
 	struct {
 		bool open, known;
 		struct tenant tenant;
@@ -51,6 +51,7 @@ static void disconnect(struct pg *pg)
 	pg->conn = NULL;
 	pg->prepared_count = 0;
 	pg->queued = 0;
+	pg->late = false;
 }
 
 void pg_free(struct pg *pg)
@@ -65,8 +66,11 @@ void pg_free(struct pg *pg)
 
 static struct err away(struct pg *pg)
 {
+	bool late = pg->late;
+
 	disconnect(pg);
-	return err_retry(ERR_CODE_POSTGRES_AWAY, "the connection to the database was lost");
+	return err_retry(ERR_CODE_POSTGRES_AWAY,
+		late ? "the database did not answer" : "the connection to the database was lost");
 }
 
 /* In libpq's words: whom we asked, and whether nobody listens or we are not let in. No secrets. */
@@ -133,9 +137,43 @@ static struct err connect_now(struct pg *pg)
 		return refused(pg);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);
 	PQsetNoticeProcessor(pg->conn, drop_notice, NULL);
-	if (PQenterPipelineMode(pg->conn) != 1)
+	if (PQenterPipelineMode(pg->conn) != 1 || PQsetnonblocking(pg->conn, 1) != 0)
 		return away(pg);
 	return err_ok();
+}
+
+/* --- answers --- */
+
+/* One wait for the socket; false when the time is over. What fails is seen by who reads next. */
+static bool wait_for_socket(struct pg *pg, bool unsent, int64_t until_ms)
+{
+	struct pollfd fd = { .fd = PQsocket(pg->conn),
+		.events = (short)(unsent ? POLLIN | POLLOUT : POLLIN) };
+	int64_t left_ms = until_ms - clock_mono_ms();
+
+	if (left_ms <= 0)
+		return false;
+	(void)poll(&fd, 1, (int)left_ms);
+	return true;
+}
+
+/* PQgetResult of a server that may have stopped without a word: its machine still acknowledges what
+ * we send, so that no timeout of TCP's helps. NULL also when the answer did not come (late). */
+static PGresult *next_result(struct pg *pg)
+{
+	int answer_ms = pg->conf.answer_ms > 0 ? pg->conf.answer_ms : ANSWER_MS;
+	int64_t until_ms = clock_mono_ms() + answer_ms;
+	int unsent;
+
+	while ((unsent = PQflush(pg->conn)) > 0 || (unsent == 0 && PQisBusy(pg->conn))) {
+		if (!wait_for_socket(pg, unsent > 0, until_ms)) {
+			pg->late = true;
+			return NULL;
+		}
+		if (PQconsumeInput(pg->conn) != 1)
+			break;
+	}
+	return PQgetResult(pg->conn);
 }
 
 static bool is_prepared(const struct pg *pg, const struct pg_statement *statement)
@@ -214,7 +252,7 @@ static struct err read_one(struct pg *pg, uint8_t kind, PGresult **ret_rows, boo
 
 	*ret_ran = true;
 
-	for (PGresult *result; (result = PQgetResult(pg->conn)) != NULL;) {
+	for (PGresult *result; (result = next_result(pg)) != NULL;) {
 		ExecStatusType status = PQresultStatus(result);
 		if (status == PGRES_FATAL_ERROR || status == PGRES_PIPELINE_ABORTED)
 			*ret_ran = false;
@@ -229,14 +267,14 @@ static struct err read_one(struct pg *pg, uint8_t kind, PGresult **ret_rows, boo
 		if (pg->conn == NULL)
 			return e;
 	}
-	if (PQstatus(pg->conn) == CONNECTION_BAD)
+	if (pg->late || PQstatus(pg->conn) == CONNECTION_BAD)
 		return away(pg);
 	return e;
 }
 
 static struct err read_sync_point(struct pg *pg)
 {
-	PGresult *result = PQgetResult(pg->conn);
+	PGresult *result = next_result(pg);
 	bool in_step = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
 	PQclear(result);

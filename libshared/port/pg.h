@@ -20,6 +20,8 @@ struct pg_conf {
 	const char *url;	 /* libpq URI */
 	const char *application; /* application_name, at most 63 bytes */
 	int idle_session_ms;	 /* the server ends the session when it is idle longer; 0 = never */
+	int answer_ms; /* so long without an answer, and the server is away; 0 = 35 s, which is more
+			* than it gives a statement */
 };
 
 /* A statement with its name; identity is the address, so statements are static const. */

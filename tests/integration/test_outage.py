@@ -1,6 +1,9 @@
 """Each server away in turn: a clear answer, nothing half-done, and all well when it is back."""
+import contextlib
 import http.client
 import json
+import signal
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +12,9 @@ import pytest
 
 import belt
 import rig
+import proc  # belt.py put docker/local on the path
 
+STILL_S = 20
 PAGE = belt.tiny_pdf("Uma folha para os dias ruins")
 
 
@@ -97,6 +102,47 @@ def test_no_request_fails_after_postgres_was_away(ill, how):
     ill.stack.start_one("postgres")
     assert [ask(n) for n in range(32)] == [200] * 32
     belt.finish(client, client.send(PAGE))
+
+
+@contextlib.contextmanager
+def frozen(ill, name):
+    """All its processes stopped: its machine acknowledges what comes, and nobody answers."""
+    entry = ill.stack.state["procs"][name]
+    pids = [(entry["pid"], entry["start"]), *proc.family(entry["pid"], entry["start"])]
+    for pid, start in pids:
+        proc.send(pid, start, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid, start in pids:
+            proc.send(pid, start, signal.SIGCONT)
+
+
+def test_postgres_that_stands_still(ill):
+    """Found by a stranger: requests hung for as long as it stood, and health said up."""
+    client, key, before = ill.client(), belt.fresh_key(), jobs_of(ill)
+    kept = client.send(PAGE)
+    belt.finish(client, kept)
+    pids = {name: ill.stack.pid(name) for name in ill.services}
+    with frozen(ill, "postgres"):
+        began = time.monotonic()
+        with ThreadPoolExecutor(3) as many:
+            answers = [many.submit(client.upload, PAGE, 503, key=key),
+                       *(many.submit(client.call, "GET", path, 503) for path in ("/v1/jobs", f"/v1/jobs/{kept}"))]
+            for answer in answers:
+                answer.result().problem("postgres-away")
+                assert answer.result().header("Retry-After")
+        assert time.monotonic() - began < STILL_S
+        belt.wait_for("health to say so", lambda: client.get("/v1/health")["checks"]["postgres"][
+            "status"] == "down", STILL_S, 0.2)
+        for name in ill.services:  # the workers' statements may take longer
+            belt.wait_for(f"{name} to say so", lambda n=name: dependency(ill, n, "postgres").get(
+                "status") == "down", 3 * STILL_S, 0.5)
+    made = belt.wait_for("a 202", lambda: accepted(client, key), 20, 0.1)
+    assert jobs_of(ill) == before + 2
+    belt.finish(client, made)
+    assert {name: ill.stack.pid(name) for name in ill.services} == pids
+    settled(ill)
 
 
 def dependency(ill, name, part):
