@@ -10,23 +10,19 @@ ORDER = ("test_dark.test_uploads_are_taken_without_kafka", "test_migrations", "t
          "test_auth", "test_http", "test_kill", "test_outage", "test_dark", "test_leaks",
          "test_contract_http")
 
+# These have servers of their own and take about as long as all others.
+CONVEYOR = ("test_conveyor", "test_reference", "test_kill")
+
 
 def pytest_addoption(parser):
     """./dev test runs the two parts at once."""
-    parser.addoption("--part", choices=("shared", "own"),
-                     help="only tests on the servers that most share, or only those with servers of their own")
-
-
-def is_shared(item):
-    """Does it stand on make_plant below, or judge what came of it?"""
-    return item.path.parent.name == "integration" and not hasattr(item.module, "make_plant") \
-        and not hasattr(item.module, "make_run")
+    parser.addoption("--part", choices=("conveyor", "rest"), help="only this half of all tests, by time")
 
 
 def pytest_collection_modifyitems(config, items):
     """Stable: within a file the order is the file's."""
     if part := config.getoption("--part"):
-        items[:] = [item for item in items if is_shared(item) == (part == "shared")]
+        items[:] = [item for item in items if item.module.__name__.startswith(CONVEYOR) == (part == "conveyor")]
 
     def place(item):
         module = item.module.__name__
