@@ -8,8 +8,10 @@
 
 enum {
 	TURN_MS = 50,	    /* between two loads that found something */
-	BUSY_MS = 100,	    /* after one that found only what is being worked on */
+	BUSY_MS = 100,	    /* after one that found again what is being worked on; doubled for */
+	BUSY_MAX_MS = 400,  /* each further such one, up to this */
 	IDLE_MS = 250,	    /* after one that found nothing due */
+	WALK_MS = 1000,	    /* from such a one until it is made again, unless a row's time comes */
 	DISCOVER_MS = 1000, /* rows that others have added */
 	COUNT_MS = 5000,
 	LANE_MAX = 1024,
@@ -17,7 +19,7 @@ enum {
 
 struct lane_source {
 	struct partition *source;
-	int64_t next_ms;
+	int64_t next_ms, walk_ms, busy_ms;
 	bool held, suspect;
 };
 
@@ -118,16 +120,34 @@ static size_t add_rows(struct feed *feed, const struct lane_source *from, struct
 	return added;
 }
 
+/* How long the next look at it can wait. */
+static int64_t pause_after(struct lane_source *from, size_t found, size_t added)
+{
+	if (added == found) {
+		from->busy_ms = 0;
+		return found > 0 ? TURN_MS : IDLE_MS;
+	}
+	from->busy_ms = from->busy_ms == 0 ? BUSY_MS : from->busy_ms * 2;
+	if (from->busy_ms > BUSY_MAX_MS)
+		from->busy_ms = BUSY_MAX_MS;
+	return from->busy_ms;
+}
+
 static struct err load(struct feed *feed, struct lane_source *from, struct arena *arena)
 {
-	struct park_rows rows;
+	struct park_rows rows = { NULL, 0 };
+	int64_t now_ms = clock_mono_ms();
+	bool due = true;
 
 	arena_reset(arena);
-	TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source, &rows));
+	if (now_ms < from->walk_ms)
+		TRY(park_load_is_due(feed->conf.park, feed->conf.pg, arena, from->source, &due));
+	if (due) {
+		TRY(park_load(feed->conf.park, feed->conf.pg, arena, from->source, &rows));
+		from->walk_ms = rows.count == 0 ? now_ms + WALK_MS : 0;
+	}
 	size_t added = add_rows(feed, from, arena, &rows);
-	from->next_ms = clock_mono_ms() + (added > 0		   ? TURN_MS
-						  : rows.count > 0 ? BUSY_MS
-								   : IDLE_MS);
+	from->next_ms = clock_mono_ms() + pause_after(from, rows.count, added);
 	return err_ok();
 }
 

@@ -83,6 +83,10 @@ static const struct pg_statement load = { "park_load",
 	"IS TRUE AS has_any) AS s LEFT JOIN last AS e ON true "
 	"LEFT JOIN loaded AS l ON l.bytes <= $8::bigint OR l.place = 1 ORDER BY l.place" };
 
+static const struct pg_statement is_due = { "park_load_is_due",
+	"SELECT EXISTS (SELECT FROM parked WHERE grp = $1 AND topic = $2 AND part = $3 "
+	"AND due_at <= now() AND reason NOT IN ('blocked', 'overflow'))" };
+
 /* Columns of the answer. */
 enum {
 	RING_N,
@@ -143,6 +147,18 @@ static void move_on(const struct pg_rows *rows, size_t count, struct park_memory
 	bool more = !pg_is_null(rows, 0, RING_N) && pg_get_int(rows, 0, RING_N) >= RING_MAX;
 	turn->tenant.id = pg_get_id(rows, 0, RING_TENANT);
 	turn->key = more ? pg_get_text(rows, 0, RING_KEY) : NULL;
+}
+
+struct err park_load_is_due(struct park *park, struct pg *pg, struct arena *arena,
+	const struct partition *of, bool *ret_due)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg args[] = { pg_text(park_memory_group(park)), pg_text(of->topic),
+		pg_int(of->number) };
+
+	TRY(pg_query(pg, arena, &is_due, args, 3, &rows));
+	*ret_due = pg_get_int(rows, 0, 0) != 0;
+	return err_ok();
 }
 
 struct err park_load(struct park *park, struct pg *pg, struct arena *arena,

@@ -136,6 +136,31 @@ START_TEST(test_due_rows_behind_a_tombstone)
 }
 END_TEST
 
+static bool is_due(struct bench *bench, const char *topic, int32_t number)
+{
+	const struct partition of = { .topic = topic, .number = number };
+	bool due = false;
+
+	NATIVE_OK(park_load_is_due(bench->park, bench->load, bench->arena, &of, &due));
+	return due;
+}
+
+START_TEST(test_whose_time_has_come)
+{
+	struct bench *bench = bench_open("time");
+
+	ck_assert(!is_due(bench, TOPIC, 3));
+	fill(bench, "'a'", "blocked", "'value'", 3);
+	fill(bench, "'b'", "overflow", "'value'", 3);
+	ck_assert(!is_due(bench, TOPIC, 3));
+	fill(bench, "'c'", "retry", "'value'", 1);
+	ck_assert(is_due(bench, TOPIC, 3) && !is_due(bench, TOPIC, 4));
+	native_sql("UPDATE parked SET due_at = now() + interval '1 minute'");
+	ck_assert(!is_due(bench, TOPIC, 3));
+	bench_close(bench);
+}
+END_TEST
+
 START_TEST(test_bytes_of_a_load)
 {
 	struct bench *bench = bench_open("bytes");
@@ -173,8 +198,10 @@ static void ask_everything(struct bench *bench)
 	struct park_row *loaded;
 	size_t count;
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		NATIVE_OK(load_rows(bench, topics[i], numbers[i], &loaded, &count));
+		(void)is_due(bench, topics[i], numbers[i]);
+	}
 	NATIVE_OK(park_discover(
 		bench->park, bench->load, bench->arena, &(struct places){ topics, numbers, 2 }));
 	put_batch(bench, "La999999 Lb999999 Lc999999");
@@ -230,6 +257,7 @@ int main(void)
 	tcase_add_test(back, test_many_rows_of_keys);
 	tcase_add_test(back, test_due_heads_do_not_starve_the_others);
 	tcase_add_test(back, test_due_rows_behind_a_tombstone);
+	tcase_add_test(back, test_whose_time_has_come);
 	tcase_add_test(back, test_bytes_of_a_load);
 	suite_add_tcase(suite, back);
 	tcase_add_loop_test(plans, test_index_scans_alone, 0, (int)COUNT(crowds));
