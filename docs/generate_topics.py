@@ -8,6 +8,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCHEMAS = ROOT / "schemas"
 DAY_MS = 86400000
+BACKSLASH = "\\"
 KINDS = {"date-time": "time", "uuid": "uuid", "uri-reference": "URI reference"}
 
 
@@ -60,7 +61,7 @@ def readers(operations):
     """Who reads, and in which group."""
     groups = [o["bindings"]["kafka"]["groupId"] for o in operations]
     return ", ".join(f"{who([o])} (group `{g['const']}`)" if "const" in g else
-                     f"{who([o])} (groups beginning with `{g['pattern'].lstrip('^')}`)"
+                     f"{who([o])} (groups beginning with `{g['pattern'].lstrip('^').replace(BACKSLASH, '')}`)"
                      for o, g in zip(operations, groups)) or "nobody of the suite"
 
 

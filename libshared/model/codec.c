@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/id.h"
 
-enum { DEPTH_MAX = 16 };
+enum { DEPTH_MAX = 16, NAME_MAX_BYTES = 64 };
+
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 
 static void *member(const struct codec_field *field, void *value)
 {
@@ -287,6 +289,40 @@ static struct err read_object(
 	return err_ok();
 }
 
+static bool has_field(const struct codec_type *type, const char *name)
+{
+	const struct codec_field *field = type->fields;
+
+	while (field->name != NULL && strcmp(field->name, name) != 0)
+		field++;
+	return field->name != NULL;
+}
+
+/* It goes into an answer and maybe into a log: only what could be a name of ours is repeated. */
+static struct err unknown_member(const char *name, struct arena *arena)
+{
+	size_t len = strlen(name);
+	const char *msg = "a member that is unknown here";
+
+	if (len > 0 && len <= NAME_MAX_BYTES && strspn(name, NAME_CHARS) == len)
+		msg = arena_printf(arena, "%s is unknown here", name);
+	return msg == NULL ? arena_overflow() : err_reject(ERR_CODE_BAD_PARAMETER, msg);
+}
+
+static struct err check_members(
+	const struct codec_type *type, const char *also, json_t *tree, struct arena *arena)
+{
+	const char *name;
+	json_t *item;
+
+	json_object_foreach(tree, name, item)
+	{
+		if (!has_field(type, name) && (also == NULL || strcmp(name, also) != 0))
+			return unknown_member(name, arena);
+	}
+	return err_ok();
+}
+
 /* The library's own limit is 2,048 levels of recursion; this refuses before it starts. */
 static bool too_deep(struct str json)
 {
@@ -309,18 +345,53 @@ static bool too_deep(struct str json)
 	return false;
 }
 
+static struct err parse(struct str json, json_t **ret_tree)
+{
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY; /* null: it is no object */
+
+	if (json.len == 0)
+		return err_reject(ERR_CODE_BAD_RECORD, "there is no JSON, it is empty");
+	if (too_deep(json))
+		return err_reject(ERR_CODE_BAD_RECORD, "the JSON is nested too deeply");
+	json_t *tree = json_loadb(json.ptr, json.len, flags, NULL);
+	if (tree == NULL)
+		return err_reject(ERR_CODE_BAD_RECORD, "not well-formed JSON, or a key twice");
+	*ret_tree = tree;
+	return err_ok();
+}
+
+static struct err take_tree(
+	const struct codec_type *type, const json_t *tree, struct arena *arena, void *ret_value)
+{
+	void *value = arena_alloc(arena, type->size);
+
+	if (value == NULL)
+		return arena_overflow();
+	TRY(read_object(type, tree, arena, value));
+	memcpy(ret_value, value, type->size);
+	return err_ok();
+}
+
 struct err codec_read(
 	const struct codec_type *type, struct str json, struct arena *arena, void *ret_value)
 {
-	if (json.len == 0 || too_deep(json))
-		return err_reject(ERR_CODE_BAD_RECORD, "the JSON is empty or nested too deeply");
-	json_t *tree = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, NULL);
-	if (tree == NULL)
-		return err_reject(ERR_CODE_BAD_RECORD, "not well-formed JSON, or a key twice");
-	void *value = arena_alloc(arena, type->size);
-	struct err e = value == NULL ? arena_overflow() : read_object(type, tree, arena, value);
+	json_t *tree;
+
+	TRY(parse(json, &tree));
+	struct err e = take_tree(type, tree, arena, ret_value);
 	json_decref(tree);
-	TRY(e);
-	memcpy(ret_value, value, type->size);
-	return err_ok();
+	return e;
+}
+
+struct err codec_read_exactly(const struct codec_type *type, const char *also, struct str json,
+	struct arena *arena, void *ret_value)
+{
+	json_t *tree;
+
+	TRY(parse(json, &tree));
+	struct err e = check_members(type, also, tree, arena);
+	if (e.kind == ERR_OK)
+		e = take_tree(type, tree, arena, ret_value);
+	json_decref(tree);
+	return e;
 }

@@ -1,8 +1,8 @@
 /*
  * JSON <-> struct by a table of fields, and the only file of the tree that knows the JSON library.
  * A table says for every field its data class; what a sink may not carry is refused here and not in
- * a review. Unknown members are ignored when reading (the writer may be newer) and impossible when
- * writing.
+ * a review. Unknown members are ignored when reading (the writer may be newer), unless the reader
+ * says otherwise, and impossible when writing.
  */
 #ifndef ESTEIRA_MODEL_CODEC_H
 #define ESTEIRA_MODEL_CODEC_H
@@ -94,6 +94,14 @@ struct err codec_write(const struct codec_type *type, const void *value, enum co
  */
 struct err codec_read(const struct codec_type *type, struct str json, struct arena *arena,
 	void *ret_value) ERR_MUST_USE;
+
+/*
+ * The same for a request that somebody typed: an unknown member of the outermost object is
+ * ERR_REJECT bad-parameter, the message names it. also: one more member that is known, read by the
+ * caller; NULL: none.
+ */
+struct err codec_read_exactly(const struct codec_type *type, const char *also, struct str json,
+	struct arena *arena, void *ret_value) ERR_MUST_USE;
 
 /* Sets every field of value to "absent". */
 void codec_clear(const struct codec_type *type, void *value);

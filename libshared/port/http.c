@@ -34,12 +34,13 @@ struct http_call {
 	uint64_t unfed_bytes;
 	int64_t moved_ms; /* when a byte moved, or it became the server's turn */
 	struct call_codes {
-		enum err_code away, unsent;
+		enum err_code away, unsent, untrusted;
 	} codes;
 	struct err verdict; /* why we made libcurl fail */
 	struct call_state {
 		bool streamed, paused, hungry, doomed, in_data;
 		bool cut, enough; /* the body may be cut; it was */
+		bool headed;	  /* status and headers are there, and not of a 1xx */
 	} is;
 };
 
@@ -86,10 +87,25 @@ static void call_end(struct http_call *call, struct err result)
 	http_response_done(&response);
 }
 
+/* What the caller wants is there, whatever becomes of the body. */
+static bool has_enough(const struct http_call *call)
+{
+	return call->is.enough || (call->is.cut && call->is.headed);
+}
+
+static bool is_tls_failure(CURLcode code)
+{
+	return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+	       code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CIPHER ||
+	       code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
 static struct err call_result(const struct http_call *call, CURLcode code)
 {
-	if (code == CURLE_OK || call->is.enough)
+	if (code == CURLE_OK || has_enough(call))
 		return err_ok();
+	if (is_tls_failure(code) && call->codes.untrusted != ERR_CODE_NONE)
+		return err_retry(call->codes.untrusted, curl_easy_strerror(code));
 	if (code == CURLE_URL_MALFORMAT)
 		return err_reject(ERR_CODE_BAD_PARAMETER, curl_easy_strerror(code));
 	bool unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
@@ -164,7 +180,9 @@ static void sweep(void *arg)
 
 	while (call != NULL) {
 		if (is_stalled(call, now_ms)) {
-			call_end(call, err_retry(call->codes.away, "the server stopped answering"));
+			call_end(call, has_enough(call) ? err_ok()
+							: err_retry(call->codes.away,
+								  "the server stopped answering"));
 			call = http->calls; /* the callback may have changed the list */
 		} else {
 			call = call->next;
@@ -185,10 +203,14 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
 	struct buf *headers = &call->response.headers;
+	long status = 0;
 
 	call->moved_ms = clock_mono_ms();
+	curl_easy_getinfo(call->easy.curl, CURLINFO_RESPONSE_CODE, &status);
 	if (str_starts((struct str){ bytes, size * count }, STR("HTTP/")))
 		buf_clear(headers);
+	else if (bytes[0] == '\r' || bytes[0] == '\n') /* the line that ends them */
+		call->is.headed = status >= 200;
 	buf_add(headers, bytes, size * count);
 	if (!headers->overflow)
 		return size * count;
@@ -346,7 +368,7 @@ struct err http_send(struct http *http, const struct http_request *request,
 	call->http = http;
 	call->callbacks = *callbacks;
 	call->arg = arg;
-	call->codes = (struct call_codes){ request->away, request->unsent };
+	call->codes = (struct call_codes){ request->away, request->unsent, request->untrusted };
 	call->verdict = err_ok();
 	call->response.headers = BUF(http->limits.headers_max_bytes);
 	call->response.body = BUF(request->response_max_bytes);

@@ -50,11 +50,13 @@ struct http_request {
 	 * to, which is still the name in TLS and Host. NULL: the name is resolved. */
 	const char *dial;
 	size_t response_max_bytes; /* of the response body */
-	bool cut; /* of a longer body the rest is not read, whatever the status, and that is fine */
+	bool cut; /* of a longer body the rest is not read, whatever the status, and that is fine;
+		     so is one that does not end, once the headers are there */
 	int64_t timeout_ms;   /* of the whole call; 0: none */
 	enum err_code away;   /* code of the ERR_RETRY of a transport failure, as STORAGE_AWAY */
 	enum err_code unsent; /* the same when there was no connection, so that surely nothing was
 				 sent; NONE: away */
+	enum err_code untrusted; /* the same when TLS failed, as by the certificate; NONE: away */
 };
 
 struct http_response {

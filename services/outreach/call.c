@@ -67,6 +67,13 @@ static struct err take_answer(
 	return err_ok();
 }
 
+static const char *why_none(struct err e)
+{
+	if (err_is(e, ERR_CODE_TLS_FAILED))
+		return err_code_name(e.code);
+	return err_is(e, ERR_CODE_PROVIDER_AWAY) ? "unreachable" : "no-answer";
+}
+
 static struct err send(const struct outreach *outreach, struct arena *arena,
 	const struct call_request *request, const struct place *place,
 	struct call_answer *ret_answer)
@@ -88,13 +95,14 @@ static struct err send(const struct outreach *outreach, struct arena *arena,
 		.cut = true,
 		.timeout_ms = outreach->conf->timeout_ms,
 		.away = ERR_CODE_TIMEOUT,
-		.unsent = ERR_CODE_PROVIDER_AWAY };
+		.unsent = ERR_CODE_PROVIDER_AWAY,
+		.untrusted = ERR_CODE_TLS_FAILED };
 	struct err e = http_call(outreach->http, &call, &response);
 	if (e.kind == ERR_OK)
 		return take_answer(arena, &response, ret_answer);
 	if (e.kind == ERR_FATAL)
 		return e;
-	ret_answer->error_code = err_is(e, ERR_CODE_PROVIDER_AWAY) ? "unreachable" : "no-answer";
+	ret_answer->error_code = why_none(e);
 	return err_ok();
 }
 

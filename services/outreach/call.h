@@ -31,8 +31,8 @@ struct call_answer {
 };
 
 /* Blocking, a worker's thread. Whatever is wrong with the endpoint is an answer (status 0 and an
- * error_code: bad-url, refused-address, unresolved, unreachable, no-answer). ERR_FATAL, and
- * ERR_REJECT record-too-large when the arena is full. */
+ * error_code: bad-url, refused-address, unresolved, unreachable, tls-failed, no-answer). ERR_FATAL,
+ * and ERR_REJECT record-too-large when the arena is full. */
 struct err call_send(const struct outreach *outreach, struct arena *arena,
 	const struct call_request *request, struct call_answer *ret_answer) ERR_MUST_USE;
 

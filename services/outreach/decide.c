@@ -7,6 +7,16 @@
 enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS };
 enum { PAUSE_MAX_MS = 24 * HOUR_MS, DATE_LEN = 29 };
 
+/* More digits than a number holds are a long time, too. */
+static bool is_number(struct str text)
+{
+	size_t digits = 0;
+
+	while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+		digits++;
+	return digits > 0 && digits == text.len;
+}
+
 int64_t decide_retry_after_ms(struct str text, int64_t now_ms)
 {
 	uint64_t seconds;
@@ -15,9 +25,9 @@ int64_t decide_retry_after_ms(struct str text, int64_t now_ms)
 	int64_t ms = 0;
 
 	text = str_trim(text);
-	if (str_to_u64(text, &seconds)) {
-		ms = seconds > PAUSE_MAX_MS / SECOND_MS ? PAUSE_MAX_MS
-							: (int64_t)seconds * SECOND_MS;
+	if (is_number(text)) {
+		bool fits = str_to_u64(text, &seconds) && seconds <= PAUSE_MAX_MS / SECOND_MS;
+		ms = fits ? (int64_t)seconds * SECOND_MS : PAUSE_MAX_MS;
 	} else if (text.len == DATE_LEN) {
 		memcpy(date, text.ptr, DATE_LEN);
 		date[DATE_LEN] = '\0';

@@ -10,6 +10,8 @@
 
 enum { BODY_MAX_BYTES = 262144 };
 
+#define ORDERED "ordered:"
+
 /* --- the body --- */
 
 /* Standard Webhooks 1.0.0, "Payload structure"; data is what the event said. */
@@ -40,13 +42,16 @@ static struct id delivery_of(struct id event_id, struct id endpoint_id)
 	return outbox_id(parts, 3);
 }
 
-/* In order per endpoint only where that is wanted: one that fails would hold the others up. */
+/* In order per endpoint only where that is wanted: one that fails would hold the others up. The key
+ * is not the endpoint's alone, which is that of what is asked about it: that waits for no call. */
 static struct err command(struct scope *scope, const struct events_delivery *delivery, bool ordered)
 {
-	char key[ID_TEXT_BYTES], id[ID_TEXT_BYTES], round[24];
+	char key[sizeof ORDERED + ID_TEXT_BYTES], endpoint[ID_TEXT_BYTES], id[ID_TEXT_BYTES];
+	char round[24];
 
-	id_format(ordered ? delivery->endpoint_id : delivery->delivery_id, key);
+	id_format(delivery->endpoint_id, endpoint);
 	id_format(delivery->delivery_id, id);
+	snprintf(key, sizeof key, "%s%s", ordered ? ORDERED : "", ordered ? endpoint : id);
 	snprintf(round, sizeof round, "%lld", (long long)delivery->round);
 	const struct str parts[] = { str_of(id), str_of(round) };
 	const struct outbox_event event = { .topic = TOPIC_OUTREACH_COMMANDS,

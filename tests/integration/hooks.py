@@ -106,7 +106,7 @@ def all_routes(endpoint, delivery):
     return (("GET", "/v1/webhooks", "webhooks", None), ("POST", "/v1/webhooks", "webhooks", {"url": URL}),
             ("GET", one, "webhooks", None), ("PATCH", one, "webhooks", {"ordered": True}),
             ("POST", one + "/rotate", "webhooks", None), ("POST", one + "/test", "webhooks", None),
-            ("POST", one + "/resend", "webhooks", {}), ("GET", one + "/deliveries", "webhooks", None),
+            ("POST", one + "/resend", "webhooks", {"state": "failed"}), ("GET", one + "/deliveries", "webhooks", None),
             ("GET", f"{one}/deliveries/{delivery}", "webhooks", None),
             ("POST", f"{one}/deliveries/{delivery}/resend", "webhooks", None),
             ("DELETE", one, "webhooks", None), ("GET", "/v1/health/integrations", "status", None))

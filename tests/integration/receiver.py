@@ -21,9 +21,10 @@ class Receiver:
 
     Words instead of a status: "hang" (never answers), "slow" (a byte a second), "endless" (a body without
     an end), "cut" (closes in the middle), "redirect" (302 to /elsewhere), "busy:N" (503, Retry-After: N).
+    tls: an ssl.SSLContext, then its URLs are https.
     """
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.calls, self.plans, self.lock = [], {}, threading.Lock()
         self.ended = threading.Event()
         receiver = self
@@ -40,6 +41,9 @@ class Receiver:
                 """Nothing."""
         self.server = _Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
+        self.scheme = "https" if tls else "http"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 
@@ -53,7 +57,7 @@ class Receiver:
 
     def url(self, path):
         """What a tenant registers."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def tell(self, path, *plan):
         """How the next calls of this path are answered."""

@@ -111,21 +111,24 @@ def test_a_set_is_sent_again(plant):
     client = plant.client()
     endpoint = make(client)["id"]
     path = f"/v1/webhooks/{endpoint}/resend"
-    wanted = [{}, {"state": "failed"}, {"state": "cancelled", "from": "2026-11-20T00:00:00.000Z"},
+    wanted = [{"state": "failed"}, {"state": "cancelled", "from": "2026-11-20T00:00:00.000Z"},
               {"from": "2026-11-20T00:00:00.000Z", "to": "2026-11-21T00:00:00.500Z"}]
     for body in wanted:
         assert post(client, path, body, 202).json() == {"id": endpoint, "state": "resending"}
     assert post(client, path, {"to": "2026-11-20T00:00:00-03:00", "state": None}, 202)
-    told = [without(each[1], "endpoint_id") for each in commands(plant, endpoint, 5)]
+    told = [without(each[1], "endpoint_id") for each in commands(plant, endpoint, 4)]
     assert told == [*wanted, {"to": "2026-11-20T03:00:00.000Z"}]
-    for body, code in (("", "bad-request"), ("[]", "bad-request"), ('{"state":"pending"}', "bad-parameter"),
+    for body, code in (("", "bad-request"), ("[]", "bad-request"), ("{}", "bad-parameter"),
+                       ('{"state":null,"from":null}', "bad-parameter"),
+                       ('{"state":"delivered","limit":1}', "bad-parameter"), ('{"state":"pending"}', "bad-parameter"),
                        ('{"state":"x"}', "bad-parameter"), ('{"state":1}', "bad-request"),
                        ('{"from":"yesterday"}', "bad-request"), ('{"from":"2026-11-20T00:00:00"}', "bad-request"),
                        ('{"from":"2026-11-20T00:00:00Z","to":"2026-11-20T00:00:00Z"}', "bad-parameter"),
                        ('{"to":"2026-11-20T00:00:00Z","to":null}', "bad-request")):
         post(client, path, body, 400).problem(code)
-    assert len(commands(plant, endpoint, 5)) == 5
-    assert len(operations(plant, f"deliveries of webhook {endpoint}", 5)) == 5
+    assert "limit" in post(client, path, {"state": "failed", "limit": 1}, 400).json()["detail"]
+    assert len(commands(plant, endpoint, 4)) == 4
+    assert len(operations(plant, f"deliveries of webhook {endpoint}", 4)) == 4
 
 
 def test_nothing_is_asked_of_a_disabled_one(plant):
@@ -135,7 +138,7 @@ def test_nothing_is_asked_of_a_disabled_one(plant):
     patch(client, endpoint, {"state": "disabled"})
     path = f"/v1/webhooks/{endpoint}"
     client.call("POST", path + "/test", 409).problem("endpoint-disabled")
-    post(client, path + "/resend", {}, 409).problem("endpoint-disabled")
+    post(client, path + "/resend", {"state": "failed"}, 409).problem("endpoint-disabled")
     client.call("POST", f"{path}/deliveries/{delivery}/resend", 409).problem("endpoint-disabled")
     client.call("POST", path + "/rotate", 200)
     assert client.get(path + "/deliveries")["items"]

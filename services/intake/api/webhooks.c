@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/api_store.h"
 #include "intake.h"
+#include "model/slice.h"
 #include "port/digest.h"
 #include "port/pg.h"
 #include "port/web.h"
@@ -30,6 +31,17 @@ struct err webhooks_id(struct web_exchange *exchange, const char *name, struct i
 	if (!id_parse(web_param(exchange, name), ret_id) || id_is_nil(*ret_id))
 		return err_reject(ERR_CODE_NOT_FOUND, "there is no such webhook");
 	return err_ok();
+}
+
+struct err webhooks_check_bare(const struct web_exchange *exchange)
+{
+	const struct str body = slice_trim(web_body(exchange));
+	bool empty = body.len == 0;
+
+	if (!empty && body.len >= 2 && body.ptr[0] == '{' && body.ptr[body.len - 1] == '}')
+		empty = slice_trim((struct str){ body.ptr + 1, body.len - 2 }).len == 0;
+	return empty ? err_ok()
+		     : err_reject(ERR_CODE_BAD_PARAMETER, "this takes no body, or an empty object");
 }
 
 struct err webhooks_check_json(const struct web_exchange *exchange)
@@ -65,6 +77,12 @@ static struct err parse_id(struct call *call)
 
 	request->body = BUF(VIEW_ENDPOINT_MAX_BYTES);
 	return webhooks_id(call->exchange, "id", &request->id);
+}
+
+static struct err parse_bare(struct call *call)
+{
+	TRY(parse_id(call));
+	return webhooks_check_bare(call->exchange);
 }
 
 static struct err parse_wish(struct request *request)
@@ -237,7 +255,7 @@ static void delete_reply(struct call *call)
 
 const struct call_route webhooks_delete = { .scope = "webhooks",
 	.size = sizeof(struct request),
-	.parse = parse_id,
+	.parse = parse_bare,
 	.run = delete_run,
 	.reply = delete_reply,
 	.free = free_request };
@@ -258,7 +276,7 @@ static struct err rotate_run(struct call *call, struct pg *pg, struct arena *are
 
 const struct call_route webhooks_rotate = { .scope = "webhooks",
 	.size = sizeof(struct request),
-	.parse = parse_id,
+	.parse = parse_bare,
 	.run = rotate_run,
 	.reply = reply_json,
 	.free = free_request };
@@ -287,7 +305,7 @@ static void test_reply(struct call *call)
 
 const struct call_route webhooks_test = { .scope = "webhooks",
 	.size = sizeof(struct request),
-	.parse = parse_id,
+	.parse = parse_bare,
 	.run = test_run,
 	.reply = test_reply,
 	.free = free_request };

@@ -24,6 +24,11 @@ extern const struct call_route webhooks_test;
 struct err webhooks_id(struct web_exchange *exchange, const char *name, struct id *ret_id)
 	ERR_MUST_USE;
 
+/* Of a route that needs no body: many clients send {} all the same. ERR_REJECT bad-parameter for
+ * anything more. */
+enum { WEBHOOKS_BARE_MAX_BYTES = 1024 };
+struct err webhooks_check_bare(const struct web_exchange *exchange) ERR_MUST_USE;
+
 /* ERR_REJECT unsupported-media-type: no application/json, or encoded. */
 struct err webhooks_check_json(const struct web_exchange *exchange) ERR_MUST_USE;
 

@@ -169,9 +169,15 @@ static void resend_reply(struct call *call)
 	call_reply_json(call->exchange, 202, NULL, &body);
 }
 
+static struct err parse_one_bare(struct call *call)
+{
+	TRY(parse_one(call));
+	return webhooks_check_bare(call->exchange);
+}
+
 const struct call_route webhooks_deliveries_resend = { .scope = "webhooks",
 	.size = sizeof(struct one),
-	.parse = parse_one,
+	.parse = parse_one_bare,
 	.run = resend_run,
 	.reply = resend_reply,
 	.free = free_one };
@@ -193,6 +199,8 @@ static struct err take_filter(struct one *one, const struct filter *filter)
 	static const char *const states[] = { "delivered", "failed", "cancelled" };
 	bool known = filter->state == NULL;
 
+	if (known && filter->from == CODEC_NO_INT && filter->to == CODEC_NO_INT)
+		return err_reject(ERR_CODE_BAD_PARAMETER, "state, from or to is missing");
 	for (size_t i = 0; !known && i < sizeof states / sizeof *states; i++)
 		known = strcmp(filter->state, states[i]) == 0;
 	if (!known)
@@ -221,8 +229,9 @@ static struct err parse_filter(struct call *call)
 	if (arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "");
 	TRY(webhooks_check_json(call->exchange));
-	struct err e = codec_read(&filter_type, web_body(call->exchange), arena, &filter);
-	if (e.kind == ERR_REJECT)
+	struct err e =
+		codec_read_exactly(&filter_type, NULL, web_body(call->exchange), arena, &filter);
+	if (err_is(e, ERR_CODE_BAD_RECORD))
 		e.code = ERR_CODE_BAD_REQUEST;
 	TRY(webhooks_keep(e, &one->why));
 	return take_filter(one, &filter);

@@ -104,7 +104,7 @@ struct err webhook_create(const struct webhook_request *request, const struct wi
 	row.ref = work.ref;
 	TRY(webhook_store_lock(work.pg, work.ref.tenant));
 	TRY(webhook_store_look(work.pg, work.arena, work.ref.tenant, &look));
-	TRY(wish_check_url(wish, look.is_test));
+	TRY(wish_check_url(wish, look.is_test, work.arena));
 	if (look.count >= WEBHOOK_ENDPOINTS_MAX)
 		return err_reject(ERR_CODE_TOO_MANY, "a tenant has at most 50 webhooks");
 	TRY(make_secret(&work, &row.secret, made.secret));
@@ -125,7 +125,7 @@ struct err webhook_change(const struct webhook_request *request, struct id id,
 	TRY(begin(&work, request, id));
 	if (wish->has_url) {
 		TRY(webhook_store_look(work.pg, work.arena, work.ref.tenant, &look));
-		TRY(wish_check_url(wish, look.is_test));
+		TRY(wish_check_url(wish, look.is_test, work.arena));
 	}
 	TRY(webhook_store_change(work.pg, work.arena, &work.ref, wish, &endpoint));
 	TRY(audit(&work, "webhook.changed", NULL));

@@ -19,8 +19,9 @@ static const struct pg_statement select_key = { "webhook_key",
 	" WHERE tenant_id = $1 AND key_hash = decode($2::text, 'hex')" };
 static const struct pg_statement insert = { "webhook_insert",
 	"INSERT INTO webhook_endpoints"
-	" (tenant_id, endpoint_id, url, filters, ordered, description, key_version, secret)"
-	" VALUES ($1, $2, $3, $4, $5, nullif($6::text, ''), $7, $8) RETURNING " COLUMNS };
+	" (tenant_id, endpoint_id, url, filters, ordered, description, key_version, secret, state,"
+	" disabled_reason) VALUES ($1, $2, $3, $4, $5, nullif($6::text, ''), $7, $8, $9::text,"
+	" CASE WHEN $9::text = 'disabled' THEN 'by-hand' END) RETURNING " COLUMNS };
 static const struct pg_statement select_all = { "webhook_list",
 	"SELECT " COLUMNS " FROM webhook_endpoints WHERE tenant_id = $1"
 	" ORDER BY created_at, endpoint_id" };
@@ -154,11 +155,12 @@ struct err webhook_store_add(struct pg *pg, struct arena *arena, const struct we
 	const struct wish *wish = row->wish;
 	struct pg_arg args[] = { pg_id(row->ref.tenant.id), pg_id(row->ref.id), pg_text(wish->url),
 		pg_null(), pg_bool(wish->ordered), pg_text(wish->description),
-		pg_int(row->secret.key_version), pg_bytes(row->secret.wrapped) };
+		pg_int(row->secret.key_version), pg_bytes(row->secret.wrapped),
+		pg_text(wish->active ? "active" : "disabled") };
 	const struct pg_rows *rows;
 
 	TRY(filters_of(arena, wish->filters, &args[3]));
-	TRY(pg_query(pg, arena, &insert, args, 8, &rows));
+	TRY(pg_query(pg, arena, &insert, args, 9, &rows));
 	return take_one(rows, ret_endpoint);
 }
 

@@ -5,6 +5,7 @@
 
 #include "model/codec.h"
 #include "model/slice.h"
+#include "port/address.h"
 #include "port/url.h"
 
 enum { STATE_MAX = 16 };
@@ -89,8 +90,8 @@ struct err wish_read(struct str body, struct arena *arena, struct wish *ret_wish
 	struct body read;
 	struct wish wish = { .active = true };
 
-	struct err e = codec_read(&body_type, body, arena, &read);
-	if (e.kind == ERR_REJECT)
+	struct err e = codec_read_exactly(&body_type, "filters", body, arena, &read);
+	if (err_is(e, ERR_CODE_BAD_RECORD))
 		return err_reject(ERR_CODE_BAD_REQUEST, e.msg);
 	TRY(e);
 	const struct str filters = find(body, "filters");
@@ -111,9 +112,18 @@ struct err wish_read(struct str body, struct arena *arena, struct wish *ret_wish
 	return err_ok();
 }
 
-struct err wish_check_url(const struct wish *wish, bool is_test)
+/* Of a test tenant it is said by each call: outreach's answer is what is being tested there. */
+struct err wish_check_url(const struct wish *wish, bool is_test, struct arena *arena)
 {
 	struct url url;
+	struct address address;
 
-	return url_parse(str_of(wish->url), is_test, &url);
+	TRY(url_parse(str_of(wish->url), is_test, &url));
+	if (is_test || !address_parse(url.host, &address))
+		return err_ok();
+	const char *why = address_refusal(&address, false);
+	if (why == NULL)
+		return err_ok();
+	const char *msg = arena_printf(arena, "url: no call may go to this address: %s", why);
+	return msg == NULL ? arena_overflow() : err_reject(ERR_CODE_BAD_PARAMETER, msg);
 }

@@ -25,13 +25,14 @@ struct wish {
 	char description[WISH_DESCRIPTION_BYTES]; /* "" = none */
 };
 
-/* {"url", "filters", "ordered", "description", "state"}, each optional here, null is as absent;
- * state is "active" or "disabled". ERR_REJECT bad-parameter, bad-request; the message names the
- * member and may live in the arena. */
+/* {"url", "filters", "ordered", "description", "state"}, each optional here, null is as absent, and
+ * nothing else; state is "active" or "disabled". ERR_REJECT bad-parameter, bad-request; the message
+ * names the member and may live in the arena. */
 struct err wish_read(struct str body, struct arena *arena, struct wish *ret_wish) ERR_MUST_USE;
 
-/* port/url's rules. ERR_REJECT bad-parameter. */
-struct err wish_check_url(const struct wish *wish, bool is_test) ERR_MUST_USE;
+/* port/url's rules; an address in it is one that may be called (port/address), but for is_test.
+ * ERR_REJECT bad-parameter; the message may live in the arena. */
+struct err wish_check_url(const struct wish *wish, bool is_test, struct arena *arena) ERR_MUST_USE;
 
 /* "document.completed", ...; NULL behind the last one. */
 const char *wish_filter_name(size_t bit);

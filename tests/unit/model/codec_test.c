@@ -112,6 +112,43 @@ START_TEST(reads_what_a_newer_writer_sends)
 }
 END_TEST
 
+/* Of a request somebody typed; members of the parts are not looked at. */
+START_TEST(reads_exactly)
+{
+	static const struct {
+		const char *json, *also, *said; /* said NULL: taken */
+		enum err_code code;
+	} rows[] = {
+		{ "{\"text\":\"t\",\"part\":{\"name\":\"n\",\"newer\":1}}", NULL, NULL,
+			ERR_CODE_NONE },
+		{ NULLS, NULL, NULL, ERR_CODE_NONE },
+		{ "{\"text\":\"t\",\"part\":{\"name\":\"n\"},\"more\":1}", "more", NULL,
+			ERR_CODE_NONE },
+		{ "{\"text\":\"t\",\"part\":{\"name\":\"n\"},\"more\":null}", NULL,
+			"more is unknown here", ERR_CODE_BAD_PARAMETER },
+		{ "{\"text\":\"t\",\"part\":{\"name\":\"n\"},\"Text\":\"t\"}", "more",
+			"Text is unknown here", ERR_CODE_BAD_PARAMETER },
+		{ "{\"te\\u0078t\":\"t\",\"part\":{\"name\":\"n\"}}", NULL, NULL, ERR_CODE_NONE },
+		{ "{\"\\u000a\":1}", NULL, "a member that is unknown here",
+			ERR_CODE_BAD_PARAMETER },
+		{ "{\"\":1}", NULL, "a member that is unknown here", ERR_CODE_BAD_PARAMETER },
+		{ "{\"text\":1}", NULL, "field text: not a string", ERR_CODE_BAD_RECORD },
+		{ "[]", NULL, "field whole: not an object", ERR_CODE_BAD_RECORD },
+		{ "{", NULL, "not well-formed JSON, or a key twice", ERR_CODE_BAD_RECORD },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct arena *arena SCOPED(arena_drop) = arena_new(1 << 16);
+		struct whole whole;
+		struct err e = codec_read_exactly(
+			&whole_type, rows[i].also, str_of(rows[i].json), arena, &whole);
+		ck_assert_msg(e.code == rows[i].code, "%s: %s", rows[i].json, e.msg);
+		if (rows[i].said != NULL)
+			ck_assert_str_eq(e.msg, rows[i].said);
+	}
+}
+END_TEST
+
 #define WITH(rest) "{\"text\":\"t\",\"part\":{\"name\":\"n\"}," rest "}"
 
 /* word: what the message must contain, so that whoever wrote the record finds the field. */
@@ -121,9 +158,10 @@ START_TEST(refuses)
 		const char *json, *word;
 	} rows[] = {
 		{ "", "JSON" },
-		{ "null", "JSON" },
-		{ "1", "JSON" },
-		{ "\"text\"", "JSON" },
+		{ "null", "not an object" },
+		{ "5", "not an object" },
+		{ "1", "not an object" },
+		{ "\"text\"", "not an object" },
 		{ "[]", "object" },
 		{ "{", "JSON" },
 		{ "{}", "text" },
@@ -376,6 +414,7 @@ int main(void)
 
 	tcase_add_test(tcase, comes_back_as_it_was);
 	tcase_add_test(tcase, reads_what_a_newer_writer_sends);
+	tcase_add_test(tcase, reads_exactly);
 	tcase_add_test(tcase, refuses);
 	tcase_add_test(tcase, a_nul_byte_ends_nothing);
 	tcase_add_test(tcase, limits_the_depth);

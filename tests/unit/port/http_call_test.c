@@ -11,6 +11,11 @@
 
 /* --- the server --- */
 
+static void say(const struct http_stub_request *request, const char *text)
+{
+	http_stub_write(request->fd, text, strlen(text));
+}
+
 static bool answer(struct http_stub *stub, const struct http_stub_request *request)
 {
 	static char big[100000];
@@ -36,6 +41,10 @@ static bool answer(struct http_stub *stub, const struct http_stub_request *reque
 	if (str_eq(target, STR("/cut")))
 		http_stub_write(
 			request->fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 43);
+	if (str_eq(target, STR("/early")))
+		say(request, "HTTP/1.1 103 Early\r\nX: 1\r\n\r\n");
+	if (str_eq(target, STR("/half")))
+		say(request, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n");
 	if (str_eq(target, STR("/garbage")))
 		http_stub_write(request->fd, "SPDY/9 what\r\n\r\n", 15);
 	if (str_eq(target, STR("/headers"))) {
@@ -44,7 +53,9 @@ static bool answer(struct http_stub *stub, const struct http_stub_request *reque
 		http_stub_write(request->fd, big, sizeof big);
 		http_stub_write(request->fd, "\r\n\r\n", 4);
 	}
-	if (str_eq(target, STR("/silent"))) {
+	if (str_eq(target, STR("/endless"))) /* headers, and a body that does not come */
+		say(request, "HTTP/1.1 202 OK\r\nRetry-After: 7\r\n\r\nx");
+	if (str_eq(target, STR("/silent")) || str_eq(target, STR("/endless"))) {
 		char byte;
 
 		pthread_mutex_unlock(&stub->lock);
@@ -146,6 +157,48 @@ START_TEST(reads_no_more_than_it_wants)
 		http_response_done(&response);
 	}
 	rig_down(&rig);
+}
+END_TEST
+
+/* Once status and headers are there it does not matter how the body ends, or that it does not. */
+START_TEST(needs_no_body_where_it_may_be_cut)
+{
+	struct rig rig;
+	const struct {
+		const char *path;
+		int64_t stall_ms, timeout_ms;
+		int status, status_uncut; /* 0: no answer */
+	} rows[] = {
+		{ "/endless", 5000, 300, 202, 0 },
+		{ "/endless", 100, 5000, 202, 0 },
+		{ "/cut", 5000, 5000, 200, 0 },
+		{ "/silent", 5000, 300, 0, 0 },
+		{ "/half", 5000, 300, 0, 0 },
+		{ "/early", 5000, 300, 0, 0 },
+		{ "/hello", 5000, 5000, 200, 200 },
+	};
+
+	for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+		const struct http_limits limits = { .stall_timeout_ms = rows[i / 2].stall_ms };
+		struct http_response response = { 0 };
+		bool cut = i % 2 == 0;
+		int want = cut ? rows[i / 2].status : rows[i / 2].status_uncut;
+
+		rig_up(&rig, &limits);
+		struct http_request request = { .method = "POST",
+			.url = url(&rig, rows[i / 2].path),
+			.response_max_bytes = 500,
+			.cut = cut,
+			.timeout_ms = rows[i / 2].timeout_ms,
+			.away = ERR_CODE_TIMEOUT };
+		struct err e = http_call(rig.http, &request, &response);
+		ck_assert_msg(e.kind == (want == 0 ? ERR_RETRY : ERR_OK) && response.status == want,
+			"%s: %d", rows[i / 2].path, response.status);
+		if (want == 202)
+			ck_assert(str_eq(http_response_header(&response, "retry-after"), STR("7")));
+		http_response_done(&response);
+		rig_down(&rig);
+	}
 }
 END_TEST
 
@@ -429,7 +482,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { gets, dials_what_it_is_told_to, reads_no_more_than_it_wants,
+	const TTest *const tests[] = { gets, needs_no_body_where_it_may_be_cut,
+		dials_what_it_is_told_to, reads_no_more_than_it_wants,
 		ignores_the_proxy_of_the_environment, sends_methods_and_headers, fails_by_kind,
 		tells_unsent_from_unknown, sends_once, times_out, refuses_what_cannot_be_sent,
 		serves_many_threads };

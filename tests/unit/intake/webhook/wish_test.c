@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../api_suite.h"
 
@@ -23,7 +24,7 @@ START_TEST(reads_all_members)
 	ck_assert_int_eq(
 		read("{\"url\":\"https://a.example/x\",\"filters\":[ \"document.completed\" ,"
 		     "\"deadletter.created\",\"document.completed\"],\"ordered\":true,"
-		     "\"description\":\"um \\u00e9\",\"state\":\"disabled\",\"more\":[1]}",
+		     "\"description\":\"um \\u00e9\",\"state\":\"disabled\"}",
 			&wish)
 			.kind,
 		ERR_OK);
@@ -76,6 +77,9 @@ START_TEST(refuses)
 		{ "{\"description\":\"\xff\"}", ERR_CODE_BAD_REQUEST },
 		{ "{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", ERR_CODE_BAD_REQUEST },
 		{ "{\"filters\":\"document.failed\"}", ERR_CODE_BAD_PARAMETER },
+		{ "{\"filter\":[\"document.failed\"]}", ERR_CODE_BAD_PARAMETER },
+		{ "{\"url\":\"a\",\"URL\":null}", ERR_CODE_BAD_PARAMETER },
+		{ "{\"\":1}", ERR_CODE_BAD_PARAMETER },
 		{ "{\"filters\":{}}", ERR_CODE_BAD_PARAMETER },
 		{ "{\"filters\":[1]}", ERR_CODE_BAD_PARAMETER },
 		{ "{\"filters\":[null]}", ERR_CODE_BAD_PARAMETER },
@@ -130,6 +134,55 @@ START_TEST(too_many_filters)
 }
 END_TEST
 
+START_TEST(names_what_it_does_not_know)
+{
+	static const struct {
+		const char *json, *said;
+	} rows[] = {
+		{ "{\"filter\":[]}", "filter is unknown here" },
+		{ "{\"url\":1,\"limit\":1}", "limit is unknown here" },
+		{ "{\"a b\":1}", "a member that is unknown here" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct arena *arena SCOPED(arena_drop) = arena_new(1 << 16);
+		struct wish wish;
+		ck_assert_str_eq(wish_read(str_of(rows[i].json), arena, &wish).msg, rows[i].said);
+	}
+}
+END_TEST
+
+START_TEST(addresses_that_no_call_may_go_to)
+{
+	static const struct {
+		const char *url, *why; /* NULL: taken */
+	} rows[] = {
+		{ "https://127.0.0.1/", "loopback" },
+		{ "https://10.0.0.1:8443/a", "private" },
+		{ "https://169.254.169.254/latest/", "link-local" },
+		{ "https://[::1]/", "loopback" },
+		{ "https://[fd00::1]/", "private" },
+		{ "https://[::ffff:127.0.0.1]/", "IPv4-mapped" },
+		{ "https://8.8.8.8/", NULL },
+		{ "https://[2606:4700::1111]/", NULL },
+		{ "https://127.0.0.1.example.com/", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct arena *arena SCOPED(arena_drop) = arena_new(1 << 16);
+		struct wish wish = { .has_url = true };
+		snprintf(wish.url, sizeof wish.url, "%s", rows[i].url);
+		struct err e = wish_check_url(&wish, false, arena);
+		ck_assert_msg((e.kind == ERR_OK) == (rows[i].why == NULL), "%s", rows[i].url);
+		if (rows[i].why != NULL)
+			ck_assert_msg(err_is(e, ERR_CODE_BAD_PARAMETER) &&
+					      strstr(e.msg, rows[i].why) != NULL,
+				"%s", e.msg);
+		ck_assert_int_eq(wish_check_url(&wish, true, arena).kind, ERR_OK);
+	}
+}
+END_TEST
+
 START_TEST(http_is_for_tests)
 {
 	static const struct {
@@ -150,8 +203,9 @@ START_TEST(http_is_for_tests)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct wish wish = { .has_url = true };
 		snprintf(wish.url, sizeof wish.url, "%s", rows[i].url);
-		ck_assert_int_eq(wish_check_url(&wish, false).kind == ERR_OK, rows[i].real);
-		ck_assert_int_eq(wish_check_url(&wish, true).kind == ERR_OK, rows[i].test);
+		struct arena *arena SCOPED(arena_drop) = arena_new(1 << 16);
+		ck_assert_int_eq(wish_check_url(&wish, false, arena).kind == ERR_OK, rows[i].real);
+		ck_assert_int_eq(wish_check_url(&wish, true, arena).kind == ERR_OK, rows[i].test);
 	}
 }
 END_TEST
@@ -161,6 +215,7 @@ int main(void)
 	const struct api_case cases[] = { { reads_all_members, 0 },
 		{ absent_and_null_are_the_same, 0 }, { no_filter_is_all, 0 }, { refuses, 0 },
 		{ has_ceilings, 0 }, { too_many_filters, 0 }, { http_is_for_tests, 0 },
+		{ names_what_it_does_not_know, 0 }, { addresses_that_no_call_may_go_to, 0 },
 		{ NULL, 0 } };
 
 	return api_suite_main("webhook/wish", cases);
