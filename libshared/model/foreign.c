@@ -77,6 +77,11 @@ static struct err check_text(
 	return err_ok();
 }
 
+static bool is_text(const char *text)
+{
+	return *text != '\0' && !has_control(text);
+}
+
 /* What no URI has (RFC 3986); letters beyond ASCII are let pass (RFC 3987). */
 static bool is_uri(const char *text)
 {
@@ -111,8 +116,6 @@ static struct err finish(const struct codec_type *type, const char *where, struc
 		return bad(where, "dataschema", "not a URI", arena);
 	if (wire->event.data.len > ENVELOPE_BYTES_MAX)
 		return err_reject(ERR_CODE_RECORD_TOO_LARGE, "the data is over 256 KiB");
-	if (wire->event.time_ms == CODEC_NO_INT)
-		wire->event.time_ms = 0;
 	*ret_foreign = wire->event;
 	return err_ok();
 }
@@ -142,6 +145,8 @@ static struct err read_json(const struct codec_type *type, struct str json, stru
 	if (json.len > FOREIGN_BYTES_MAX)
 		return err_reject(ERR_CODE_RECORD_TOO_LARGE, "the event is over 272 KiB");
 	TRY(codec_read(type, json, arena, &wire));
+	if (wire.event.traceparent != NULL && !is_text(wire.event.traceparent))
+		wire.event.traceparent = NULL; /* no reason to refuse an event */
 	TRY(check_fields(type, &wire, arena));
 	if (wire.event.type == NULL)
 		return bad("field ", "event_type", "missing, and so is specversion", arena);
@@ -214,6 +219,18 @@ static struct err take_text(
 	return err_ok();
 }
 
+/* A trace that nobody can read is no reason to refuse an event: it has none. */
+static struct err take_trace(struct str value, struct arena *arena, const char **trace)
+{
+	const char *text = *trace;
+	struct err e = take_text("traceparent", value, arena, &text);
+
+	if (e.kind != ERR_OK && !err_is(e, ERR_CODE_BAD_RECORD))
+		return e;
+	*trace = text;
+	return err_ok();
+}
+
 /* One attribute into its place in wire, as codec_read does it with a member. */
 static struct err take_attribute(const struct codec_field *field, const struct headers *headers,
 	struct arena *arena, struct wire *wire)
@@ -234,6 +251,8 @@ static struct err take_attribute(const struct codec_field *field, const struct h
 		memcpy((char *)wire + field->offset, &time_ms, sizeof time_ms);
 		return err_ok();
 	}
+	if (field->offset == offsetof(struct wire, event.traceparent))
+		return take_trace(value, arena, &wire->event.traceparent);
 	TRY(take_text(name, value, arena, &text));
 	memcpy((char *)wire + field->offset, &text, sizeof text);
 	return err_ok();
@@ -307,7 +326,7 @@ struct err foreign_read_record(const struct headers *headers, struct str value, 
 		return err_reject(ERR_CODE_BAD_RECORD, "32 headers or more");
 	TRY(read_form(headers, value, arena, &foreign));
 	if (hop.ptr != NULL)
-		TRY(take_text("traceparent", hop, arena, &foreign.traceparent));
+		TRY(take_trace(hop, arena, &foreign.traceparent));
 	*ret_foreign = foreign;
 	return err_ok();
 }

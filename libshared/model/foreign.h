@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "model/codec.h"
 #include "model/envelope.h"
 
 enum {
@@ -28,13 +29,14 @@ enum {
  * is borrowed from what was read, byte by byte as it stood there but for space around it.
  */
 struct foreign {
-	const char *id;		  /* id, event_id; may be absent */
-	const char *type;	  /* type, event_type; never absent */
-	const char *source;	  /* a URI reference; may be absent, is in form 3 */
-	const char *subject;	  /* subject, tenant_id: the tenant's slug; may be absent */
-	int64_t time_ms;	  /* time, timestamp; 0 = absent */
-	const char *dataschema;	  /* a URI; may be absent */
-	const char *traceparent;  /* the Kafka header, else the CloudEvents extension */
+	const char *id;		 /* id, event_id; may be absent */
+	const char *type;	 /* type, event_type; never absent */
+	const char *source;	 /* a URI reference; may be absent, is in form 3 */
+	const char *subject;	 /* subject, tenant_id: the tenant's slug; may be absent */
+	int64_t time_ms;	 /* time, timestamp; CODEC_NO_INT = absent */
+	const char *dataschema;	 /* a URI; may be absent */
+	const char *traceparent; /* the Kafka header, else the CloudEvents extension; NULL also when
+				  * empty, overlong or no text */
 	const char *partitionkey; /* the ordering key; may be absent */
 	struct str data;	  /* data, payload: one JSON object, never absent */
 };

@@ -16,8 +16,9 @@
 #include "store.h"
 #include "store_dlq.h"
 #include "store_replay.h"
+#include "who.h"
 
-enum { CHUNK_MAX = 100, HOST_MAX = 128 };
+enum { CHUNK_MAX = 100 };
 
 /* --- what was asked for --- */
 
@@ -238,28 +239,6 @@ static struct err show(const struct command_call *call)
 
 /* --- decisions --- */
 
-/* --who, or who is at the keyboard of which machine, as far as it knows. */
-static struct err read_who(const struct command_call *call, const char **ret_who)
-{
-	const char *who = command_value(call, "--who"), *name = getenv("SUDO_USER");
-	char host[HOST_MAX] = "";
-
-	if (who == NULL) {
-		if (name == NULL || name[0] == '\0')
-			name = getenv("USER");
-		if (gethostname(host, sizeof host - 1) != 0)
-			host[0] = '\0';
-		who = arena_printf(call->arena, "%.100s@%s",
-			name == NULL || name[0] == '\0' ? "operator" : name, host);
-	}
-	if (who == NULL)
-		return arena_overflow();
-	if (who[0] == '\0' || strlen(who) > OPERATION_TEXT_MAX || !str_is_utf8(str_of(who)))
-		return bad(call, "--who", "1 to 255 bytes of UTF-8");
-	*ret_who = who;
-	return err_ok();
-}
-
 /* A decision about everything has to say so. */
 static struct err insist_on_filter(const struct command_call *call)
 {
@@ -335,7 +314,7 @@ static struct err decide(const struct command_call *call, bool discard)
 	struct services services;
 
 	TRY(insist_on_filter(call));
-	TRY(read_who(call, &plan.who));
+	TRY(who_read(call, &plan.who));
 	TRY(read_number(call, "--rate", DLQ_RATE_MAX, &plan.rate));
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(read_filter(call, pg, &filter));
@@ -410,7 +389,7 @@ static const struct command_option decide_options[] = {
 	{ LIMIT },
 	{ "--dry-run", NULL, false, "Lists what would be decided about, and changes nothing." },
 	{ "--rate", "N", false, "Letters a second; 100 when not given." },
-	{ "--who", "NAME", false, "Who decides, for the audit; user@host when not given." },
+	{ WHO_OPTION },
 	{ JSON },
 	END,
 };

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "list.h"
 #include "store.h"
+#include "store_partner.h"
 #include "store_replay.h"
 
 #define ROW(member, kind, required)                                                                \
@@ -225,6 +226,57 @@ static struct err find_services(
 	return err_reject(ERR_CODE_BAD_PARAMETER, msg == NULL ? "no such service" : msg);
 }
 
+/* The thread of intake that reads what partners send, by a group of its own: of active partners
+ * also where it has not committed anything. */
+static struct err find_bridge(
+	const struct command_call *call, struct pg *pg, struct groups_look_group *ret_group)
+{
+	struct codec_list rows;
+	size_t count = 0;
+
+	TRY(store_partner_list(pg, call->arena, &rows));
+	const struct store_partner *partners = rows.items;
+	const char **topics = arena_alloc(call->arena, (rows.count + 1) * sizeof *topics);
+	for (size_t i = 0; topics != NULL && i < rows.count; i++) {
+		if (strcmp(partners[i].state, "active") != 0)
+			continue;
+		topics[count] = arena_printf(
+			call->arena, "%spartner.%s.in", call->config->prefix, partners[i].slug);
+		if (topics[count++] == NULL)
+			return arena_overflow();
+	}
+	if (topics == NULL)
+		return arena_overflow();
+	topics[count] = NULL;
+	*ret_group = (struct groups_look_group){
+		.service = "intake", .part = "intake.partners", .more_topics = topics
+	};
+	return err_ok();
+}
+
+/* The groups of the services that are asked for, not looked at yet. */
+static struct err find_groups(const struct command_call *call, struct pg *pg,
+	struct groups_look_group **ret_groups, size_t *ret_count)
+{
+	const char **names;
+	size_t services = 0, count = 0;
+
+	TRY(find_services(call, pg, &names, &services));
+	struct groups_look_group *groups =
+		arena_alloc(call->arena, (services + 1) * sizeof *groups);
+	if (groups == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < services; i++) {
+		groups[count++] =
+			(struct groups_look_group){ .service = names[i], .part = names[i] };
+		if (strcmp(names[i], "intake") == 0)
+			TRY(find_bridge(call, pg, &groups[count++]));
+	}
+	*ret_groups = groups;
+	*ret_count = count;
+	return err_ok();
+}
+
 static struct err list(const struct command_call *call)
 {
 	struct pg *pg;
@@ -232,20 +284,18 @@ static struct err list(const struct command_call *call)
 	bool detailed = command_value(call, "--partitions") != NULL;
 	const struct codec_type *type = detailed ? &groups_partitions : &groups_rows;
 	struct codec_list rows = { NULL, 0 };
-	const char **names;
+	struct groups_look_group *groups;
 	size_t count = 0, lines = 0;
 
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	TRY(find_services(call, pg, &names, &count));
+	TRY(find_groups(call, pg, &groups, &count));
 	TRY(groups_look_open(call, &look));
-	struct groups_look_group *groups = arena_alloc(call->arena, count * sizeof *groups + 1);
-	for (size_t i = 0; groups != NULL && i < count; i++) {
-		groups[i] = (struct groups_look_group){ .service = names[i] };
+	for (size_t i = 0; i < count; i++) {
 		TRY(look_at(look, call, pg, &groups[i]));
 		lines += groups[i].count;
 	}
 	rows.items = arena_alloc(call->arena, lines * type->size + 1);
-	if (groups == NULL || rows.items == NULL)
+	if (rows.items == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < count; i++)
 		TRY((detailed ? groups_detail : groups_sum)(

@@ -13,7 +13,7 @@
 #include "frame/topic.h"
 #include "config.h"
 
-enum { TIMEOUT_MS = 10000, READ_MS = 3000, TURN_MS = 5, TOPICS_MAX = 64, PARTS_MAX = 10000 };
+enum { TIMEOUT_MS = 10000, READ_MS = 3000, TURN_MS = 5, TOPICS_MAX = 1024, PARTS_MAX = 10000 };
 
 struct groups_look {
 	const struct command_call *call;
@@ -196,7 +196,7 @@ struct err groups_look_at(struct groups_look *look, struct groups_look_group *gr
 	struct names names = { .count = 0 };
 	struct kafka_admin_group_view view;
 
-	group->name = topic_group(&space, group->service, arena);
+	group->name = topic_group(&space, group->part, arena);
 	group->parts = arena_alloc(arena, PARTS_MAX * sizeof *group->parts);
 	if (group->name == NULL || group->parts == NULL)
 		return arena_overflow();
@@ -205,7 +205,9 @@ struct err groups_look_at(struct groups_look *look, struct groups_look_group *gr
 	group->members = view.members;
 	TRY(kafka_admin_group_committed(
 		look->admin, arena, group->name, &committed.places, &committed.count));
-	TRY(add_declared(&space, group->service, arena, &names));
+	TRY(add_declared(&space, group->part, arena, &names));
+	for (const char *const *t = group->more_topics; t != NULL && *t != NULL; t++)
+		TRY(add_name(&names, *t));
 	for (size_t i = 0; i < committed.count; i++)
 		TRY(add_name(&names, committed.places[i].topic));
 	for (size_t i = 0; i < names.count; i++)

@@ -28,15 +28,19 @@ struct err groups_look_open(const struct command_call *call, struct groups_look 
 void groups_look_close(struct groups_look **look); /* the SCOPED form; *look NULL is fine */
 
 struct groups_look_group {
-	const char *service, *name;
+	const char *service; /* whose schema has what waits */
+	const char *part;    /* of the group's name: the service's, or "intake.partners" */
+	const char *const *more_topics; /* beside those declared, ended by NULL; NULL = none */
+	const char *name;
 	const char *state; /* as Kafka calls it */
 	int64_t members;
 	struct groups_look_part *parts; /* a topic's stand together, by number */
 	size_t count;
 };
 
-/* Completes the group of group->service: of the topics it is declared to read, and of those it has
- * committed to. All in the call's arena. ERR_RETRY kafka-away; ERR_REJECT record-too-large. */
+/* Completes the group of group->part: of the topics it is declared to read, of more_topics, and of
+ * those it has committed to. All in the call's arena. ERR_RETRY kafka-away; ERR_REJECT
+ * record-too-large. */
 struct err groups_look_at(struct groups_look *look, struct groups_look_group *group) ERR_MUST_USE;
 
 #endif

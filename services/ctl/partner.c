@@ -7,18 +7,47 @@
 #include "port/kafka.h"
 #include "port/kafka_admin.h"
 #include "port/pg.h"
+#include "frame/outbox.h"
 #include "config.h"
 #include "list.h"
 #include "store.h"
 #include "store_partner.h"
 #include "tenant.h"
 #include "topics.h"
+#include "who.h"
 
-enum { NAME_MAX_BYTES = 255, TIMEOUT_MS = 10000, VISIBLE_MS = 10000, TURN_MS = 50 };
+enum {
+	NAME_MAX_BYTES = 255,
+	CLUSTER_MAX = 63,
+	TIMEOUT_MS = 10000,
+	VISIBLE_MS = 10000,
+	TURN_MS = 50
+};
 
 bool partner_is_slug(const char *slug)
 {
 	return tenant_is_slug(slug) && strcmp(slug, "self") != 0;
+}
+
+/* Printable UTF-8: C0, DEL and C1 (C2 80 to C2 9F) would break the table it is listed in. */
+bool partner_is_name(struct str name)
+{
+	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_utf8(name))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.ptr[i];
+		if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)name.ptr[i + 1] < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+bool partner_is_cluster(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= CLUSTER_MAX && name[0] != '-' && name[len - 1] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
 static struct err check_slug(const char *slug)
@@ -46,7 +75,7 @@ void partner_print_acls(const char *prefix, const char *slug, FILE *out)
 		add, slug, prefix, slug);
 	fprintf(out,
 		"%s User:partner-%s --operation Read --resource-pattern-type prefixed --group "
-		"partner-%s-\n",
+		"partner.%s.\n",
 		add, slug, slug);
 }
 
@@ -73,7 +102,7 @@ void partner_print_user(const char *prefix, const char *slug, const char *cluste
 		"metadata:\n"
 		"  name: partner-%s\n"
 		"  labels:\n"
-		"    strimzi.io/cluster: %s\n"
+		"    strimzi.io/cluster: \"%s\"\n"
 		"spec:\n"
 		"  authentication:\n"
 		"    type: scram-sha-512\n"
@@ -85,8 +114,34 @@ void partner_print_user(const char *prefix, const char *slug, const char *cluste
 	print_acl(out, "topic", name, "Write, Describe");
 	snprintf(name, sizeof name, "%spartner.%s.dlq", prefix, slug);
 	print_acl(out, "topic", name, "Read, Describe");
-	snprintf(name, sizeof name, "partner-%s-", slug);
+	snprintf(name, sizeof name, "partner.%s.", slug);
 	print_acl(out, "group", name, "Read");
+}
+
+/* --- who decides about whom --- */
+
+struct decision {
+	struct topic_space space;
+	struct outbox_conf outbox;
+	struct store_partner_change change; /* points at the two above */
+};
+
+/* Connects, and reads what the command is about; slug is the tenant's, or NULL. */
+static struct err start(
+	const struct command_call *call, const char *slug, struct pg **ret_pg, struct decision *ret)
+{
+	const struct config *config = call->config;
+
+	ret->space =
+		(struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
+	ret->outbox = (struct outbox_conf){ &ret->space, "ctl" };
+	ret->change = (struct store_partner_change){
+		.slug = call->operand, .tenant_slug = slug, .outbox = &ret->outbox
+	};
+	TRY(who_read(call, &ret->change.who));
+	TRY(store_open(config->pg_owner_url, call->arena, ret_pg));
+	return slug == NULL ? err_ok()
+			    : store_find_tenant(*ret_pg, call->arena, slug, &ret->change.tenant);
 }
 
 /* --- add --- */
@@ -154,22 +209,45 @@ static struct err create_topics(const struct command_call *call)
 	return err_ok();
 }
 
+static void tell_added(const char *slug, const struct store_partner_now *now)
+{
+	fprintf(stderr, "estctl: note: partner %s %s\n", slug,
+		now->changed ? "added" : "exists already and was left as it is");
+	if (now->tenants == 0)
+		fprintf(stderr,
+			"estctl: note: partner %s acts for no tenant yet: grant first, what it "
+			"sends until then is refused\n",
+			slug);
+}
+
+static struct err check_add(const struct command_call *call)
+{
+	const char *cluster = command_value(call, "--strimzi");
+
+	TRY(check_slug(call->operand));
+	if (!partner_is_name(str_of(command_value(call, "--name"))))
+		return err_reject(ERR_CODE_BAD_PARAMETER,
+			"--name: 1 to 255 bytes of UTF-8 without control characters");
+	if (cluster != NULL && !partner_is_cluster(cluster))
+		return err_reject(ERR_CODE_BAD_PARAMETER,
+			"--strimzi: 1 to 63 of a-z, 0-9 and -, - neither first nor last");
+	return err_ok();
+}
+
 /* The topics first: intake subscribes to what the table says. */
 static struct err run_add(const struct command_call *call)
 {
 	const char *cluster = command_value(call, "--strimzi");
-	struct str name = str_of(command_value(call, "--name"));
+	const char *name = command_value(call, "--name");
+	struct decision decision;
+	struct store_partner_now now;
 	struct pg *pg;
-	bool changed = false;
 
-	TRY(check_slug(call->operand));
-	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_utf8(name))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "--name: 1 to 255 bytes of UTF-8");
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
+	TRY(check_add(call));
+	TRY(start(call, NULL, &pg, &decision));
 	TRY(create_topics(call));
-	TRY(store_partner_add(pg, call->arena, call->operand, name.ptr, &changed));
-	fprintf(stderr, "estctl: note: partner %s %s\n", call->operand,
-		changed ? "added" : "exists already and was left as it is");
+	TRY(store_partner_add(pg, call->arena, &decision.change, name, &now));
+	tell_added(call->operand, &now);
 	if (cluster == NULL)
 		partner_print_acls(call->config->prefix, call->operand, stdout);
 	else
@@ -182,14 +260,16 @@ static struct err run_add(const struct command_call *call)
 static struct err run_grant(const struct command_call *call)
 {
 	const char *slug = command_value(call, "--tenant");
+	struct decision decision;
+	struct store_partner_now now;
 	struct pg *pg;
-	struct tenant tenant;
-	bool changed = false;
 
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	TRY(store_find_tenant(pg, call->arena, slug, &tenant));
-	TRY(store_partner_grant(pg, call->arena, call->operand, tenant, &changed));
-	if (changed)
+	TRY(start(call, slug, &pg, &decision));
+	TRY(store_partner_grant(pg, call->arena, &decision.change, &now));
+	if (!now.active)
+		printf("partner %s is revoked: it may act for %s once it is added again\n",
+			call->operand, slug);
+	else if (now.changed)
 		printf("partner %s may act for %s\n", call->operand, slug);
 	else
 		fprintf(stderr, "estctl: note: partner %s could act for %s before\n", call->operand,
@@ -215,16 +295,12 @@ static void tell_revoked(const struct command_call *call, const struct store_par
 
 static struct err run_revoke(const struct command_call *call)
 {
-	const char *slug = command_value(call, "--tenant");
-	struct store_partner_ended ended = { false, 0, 0 };
+	struct decision decision;
+	struct store_partner_ended ended;
 	struct pg *pg;
-	struct tenant tenant;
 
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	if (slug != NULL)
-		TRY(store_find_tenant(pg, call->arena, slug, &tenant));
-	TRY(store_partner_revoke(
-		pg, call->arena, call->operand, slug == NULL ? NULL : &tenant, &ended));
+	TRY(start(call, command_value(call, "--tenant"), &pg, &decision));
+	TRY(store_partner_revoke(pg, call->arena, &decision.change, &ended));
 	tell_revoked(call, &ended);
 	return err_ok();
 }
@@ -249,16 +325,19 @@ static const struct command_option add_options[] = {
 	{ "--name", "NAME", true, "What people call it." },
 	{ "--strimzi", "CLUSTER", false,
 		"Print a KafkaUser of this Strimzi cluster instead of kafka-acls lines." },
+	{ WHO_OPTION },
 	END,
 };
 
 static const struct command_option grant_options[] = {
 	{ "--tenant", "SLUG", true, "The tenant it may act for." },
+	{ WHO_OPTION },
 	END,
 };
 
 static const struct command_option revoke_options[] = {
 	{ "--tenant", "SLUG", false, "Only its right to act for this tenant." },
+	{ WHO_OPTION },
 	END,
 };
 
@@ -271,9 +350,9 @@ const struct command partner_commands[] = {
 	{ "partner", "add", "SLUG", add_options, CONFIG_PG | CONFIG_KAFKA,
 		"Makes a partner and its two topics; prints what its principal must be allowed.",
 		run_add },
-	{ "partner", "grant", "SLUG", grant_options, CONFIG_PG, "Lets a partner act for a tenant.",
-		run_grant },
-	{ "partner", "revoke", "SLUG", revoke_options, CONFIG_PG,
+	{ "partner", "grant", "SLUG", grant_options, CONFIG_PG | CONFIG_KAFKA,
+		"Lets a partner act for a tenant.", run_grant },
+	{ "partner", "revoke", "SLUG", revoke_options, CONFIG_PG | CONFIG_KAFKA,
 		"Ends a partner, or its right to act for a tenant, and the API keys of that.",
 		run_revoke },
 	{ "partner", "list", NULL, list_options, CONFIG_PG, "Lists the partners.", run_list },

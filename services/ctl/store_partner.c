@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "port/pg.h"
+#include "frame/operation.h"
 #include "store.h"
 
 static const struct pg_statement insert_partner = { "store_insert_partner",
@@ -11,6 +13,10 @@ static const struct pg_statement insert_partner = { "store_insert_partner",
 	"WHERE partners.revoked_at IS NOT NULL RETURNING 1" };
 static const struct pg_statement lock_partner = { "store_lock_partner",
 	"SELECT 1 FROM intake.partners WHERE slug = $1 FOR UPDATE" };
+static const struct pg_statement look_at_partner = { "store_look_at_partner",
+	"SELECT p.revoked_at IS NULL, (SELECT count(*) FROM intake.partner_tenants g "
+	" WHERE g.partner = p.slug AND g.revoked_at IS NULL) "
+	"FROM intake.partners p WHERE p.slug = $1" };
 static const struct pg_statement insert_grant = { "store_insert_grant",
 	"INSERT INTO intake.partner_tenants (partner, tenant_id) VALUES ($1, $2) "
 	"ON CONFLICT (tenant_id, partner) DO UPDATE SET granted_at = now(), revoked_at = NULL "
@@ -46,24 +52,72 @@ static struct err count_of(struct pg *pg, struct arena *arena, const struct pg_s
 	return err_ok();
 }
 
-static struct err add(
-	struct pg *pg, struct arena *arena, const struct pg_arg *args, bool *ret_changed)
+/* Told in the transaction of the change, which happens once: the id may be a fresh one. */
+static struct err tell(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, const char *action)
 {
-	size_t count;
+	struct outbox *outbox = outbox_new(arena, change->outbox);
+	bool whole = change->tenant_slug == NULL;
+	const struct operation operation = { .id = id_v7(),
+		.tenant = change->tenant,
+		.actor = change->who,
+		.action = action,
+		.object = arena_printf(arena, "partner %s%s%s", change->slug, whole ? "" : " for ",
+			whole ? "" : change->tenant_slug),
+		.reason = "estctl partner",
+		.occurred_at = clock_wall_ms(),
+		.count = CODEC_NO_INT };
 
-	TRY(pg_begin(pg));
-	TRY(count_of(pg, arena, &insert_partner, args, &count));
-	TRY(pg_commit(pg));
-	*ret_changed = count > 0;
+	if (outbox == NULL || operation.object == NULL)
+		return arena_overflow();
+	TRY(operation_emit(outbox, &operation));
+	return outbox_flush(outbox, pg);
+}
+
+static struct err look(
+	struct pg *pg, struct arena *arena, const char *slug, struct store_partner_now *now)
+{
+	const struct pg_rows *rows;
+	const struct pg_arg arg = pg_text(slug);
+
+	TRY(pg_query(pg, arena, &look_at_partner, &arg, 1, &rows));
+	now->active = pg_get_int(rows, 0, 0) != 0;
+	now->tenants = pg_get_int(rows, 0, 1);
 	return err_ok();
 }
 
-struct err store_partner_add(
-	struct pg *pg, struct arena *arena, const char *slug, const char *name, bool *ret_changed)
+/* The end of a change: tells it if it was one. */
+static struct err finish(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, const char *action,
+	struct store_partner_now *now)
 {
-	const struct pg_arg args[] = { pg_text(slug), pg_text(name) };
+	if (now->changed)
+		TRY(tell(pg, arena, change, action));
+	TRY(look(pg, arena, change->slug, now));
+	return pg_commit(pg);
+}
 
-	return store_undo(pg, add(pg, arena, args, ret_changed));
+static struct err add(struct pg *pg, struct arena *arena, const struct store_partner_change *change,
+	const char *name, struct store_partner_now *ret_now)
+{
+	const struct pg_arg args[] = { pg_text(change->slug), pg_text(name) };
+	size_t count;
+
+	TRY(store_begin_in(pg, "intake"));
+	TRY(count_of(pg, arena, &insert_partner, args, &count));
+	ret_now->changed = count > 0;
+	return finish(pg, arena, change, "partner.added", ret_now);
+}
+
+struct err store_partner_add(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, const char *name,
+	struct store_partner_now *ret_now)
+{
+	struct store_partner_now now;
+
+	TRY(store_undo(pg, add(pg, arena, change, name, &now)));
+	*ret_now = now;
+	return err_ok();
 }
 
 static struct err lock(struct pg *pg, struct arena *arena, const char *slug)
@@ -71,7 +125,7 @@ static struct err lock(struct pg *pg, struct arena *arena, const char *slug)
 	const struct pg_rows *rows;
 	const struct pg_arg arg = pg_text(slug);
 
-	TRY(pg_begin(pg));
+	TRY(store_begin_in(pg, "intake"));
 	TRY(pg_query(pg, arena, &lock_partner, &arg, 1, &rows));
 	if (pg_count(rows) > 0)
 		return err_ok();
@@ -79,48 +133,54 @@ static struct err lock(struct pg *pg, struct arena *arena, const char *slug)
 	return err_reject(ERR_CODE_NOT_FOUND, msg == NULL ? slug : msg);
 }
 
-static struct err grant(struct pg *pg, struct arena *arena, const char *slug, struct tenant tenant,
-	bool *ret_changed)
+static struct err grant(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_now *ret_now)
 {
-	const struct pg_arg args[] = { pg_text(slug), pg_id(tenant.id) };
+	const struct pg_arg args[] = { pg_text(change->slug), pg_id(change->tenant.id) };
 	size_t count;
 
-	TRY(lock(pg, arena, slug));
+	TRY(lock(pg, arena, change->slug));
 	TRY(count_of(pg, arena, &insert_grant, args, &count));
-	TRY(pg_commit(pg));
-	*ret_changed = count > 0;
+	ret_now->changed = count > 0;
+	return finish(pg, arena, change, "partner.granted", ret_now);
+}
+
+struct err store_partner_grant(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_now *ret_now)
+{
+	struct store_partner_now now;
+
+	TRY(store_undo(pg, grant(pg, arena, change, &now)));
+	*ret_now = now;
 	return err_ok();
 }
 
-struct err store_partner_grant(struct pg *pg, struct arena *arena, const char *slug,
-	struct tenant tenant, bool *ret_changed)
+static struct err revoke(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_ended *ret_ended)
 {
-	return store_undo(pg, grant(pg, arena, slug, tenant, ret_changed));
-}
-
-static struct err revoke(struct pg *pg, struct arena *arena, const char *slug,
-	const struct tenant *tenant, struct store_partner_ended *ret_ended)
-{
-	const struct pg_arg args[] = { pg_text(slug),
-		tenant == NULL ? pg_null() : pg_id(tenant->id) };
+	bool whole = change->tenant_slug == NULL;
+	const struct pg_arg args[] = { pg_text(change->slug),
+		whole ? pg_null() : pg_id(change->tenant.id) };
 	struct store_partner_ended ended;
 	size_t count = 0;
 
-	TRY(lock(pg, arena, slug));
-	if (tenant == NULL)
+	TRY(lock(pg, arena, change->slug));
+	if (whole)
 		TRY(count_of(pg, arena, &end_partner, args, &count));
 	TRY(count_of(pg, arena, &end_grants, args, &ended.grants));
 	TRY(count_of(pg, arena, &end_keys, args, &ended.api_keys));
+	ended.partner = (whole ? count : ended.grants) > 0;
+	if (ended.partner || ended.grants + ended.api_keys > 0)
+		TRY(tell(pg, arena, change, "partner.revoked"));
 	TRY(pg_commit(pg));
-	ended.partner = (tenant == NULL ? count : ended.grants) > 0;
 	*ret_ended = ended;
 	return err_ok();
 }
 
-struct err store_partner_revoke(struct pg *pg, struct arena *arena, const char *slug,
-	const struct tenant *tenant, struct store_partner_ended *ret_ended)
+struct err store_partner_revoke(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_ended *ret_ended)
 {
-	return store_undo(pg, revoke(pg, arena, slug, tenant, ret_ended));
+	return store_undo(pg, revoke(pg, arena, change, ret_ended));
 }
 
 struct err store_partner_check(

@@ -11,16 +11,34 @@
 #include "model/tenant.h"
 
 struct pg;
+struct outbox_conf;
 
-/* Makes the partner, or one that was revoked active again, without its tenants. *ret_changed false:
- * it is active already and left as it is. */
-struct err store_partner_add(struct pg *pg, struct arena *arena, const char *slug, const char *name,
-	bool *ret_changed) ERR_MUST_USE;
+/* What is decided about, by whom. A change that changes something is an entry of audit.operations,
+ * told by intake's outbox. */
+struct store_partner_change {
+	const char *slug;
+	const char *tenant_slug; /* NULL: the partner itself */
+	struct tenant tenant;	 /* nil then */
+	const char *who;	 /* 1 to OPERATION_TEXT_MAX bytes */
+	const struct outbox_conf *outbox;
+};
 
-/* Also of a partner that is revoked: it counts when that is active again. *ret_changed false: it
- * was granted before. */
-struct err store_partner_grant(struct pg *pg, struct arena *arena, const char *slug,
-	struct tenant tenant, bool *ret_changed) ERR_MUST_USE;
+/* How it is afterwards. */
+struct store_partner_now {
+	bool changed; /* false: it was so before */
+	bool active;
+	int64_t tenants; /* that it may act for */
+};
+
+/* Makes the partner, or one that was revoked active again, with the tenants it was granted since.
+ * One that is active is left as it is. */
+struct err store_partner_add(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, const char *name,
+	struct store_partner_now *ret_now) ERR_MUST_USE;
+
+/* Also of a partner that is revoked: it counts when that is active again. */
+struct err store_partner_grant(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_now *ret_now) ERR_MUST_USE;
 
 /* What a revocation ended. */
 struct store_partner_ended {
@@ -30,8 +48,9 @@ struct store_partner_ended {
 
 /* Ends the partner with all its grants and API keys; with a tenant, that grant and the keys of the
  * pair. */
-struct err store_partner_revoke(struct pg *pg, struct arena *arena, const char *slug,
-	const struct tenant *tenant, struct store_partner_ended *ret_ended) ERR_MUST_USE;
+struct err store_partner_revoke(struct pg *pg, struct arena *arena,
+	const struct store_partner_change *change, struct store_partner_ended *ret_ended)
+	ERR_MUST_USE;
 
 /* ERR_REJECT not-found: partner is neither "self" nor one that was granted the tenant. Holds the
  * grant until the transaction, which is the caller's, ends. */

@@ -148,7 +148,9 @@ static const struct command_option create_options[] = {
 	{ "--name", "NAME", true, "What people call it." },
 	{ "--deadline", "SECONDS", false,
 		"How long a document may wait and be worked on, 60 to 86400; 600 when not given." },
-	{ "--test", NULL, false, "Mark it as a test tenant." },
+	{ "--test", NULL, false,
+		"Mark it as a test tenant: its webhooks may be http and loopback; not for "
+		"production." },
 	{ NULL, NULL, false, NULL },
 };
 

@@ -330,7 +330,7 @@ def test_a_partner_does_what_it_is_allowed():
                for verb, topic in re.findall(r"--operation (Write|Read) .*--topic (\S+)", line)}
     assert done == allowed
     prefix = re.search(r"prefixed --group (\S+)", acls()).group(1)
-    assert group_of(OPERATIONS["partnerReceivesPartnerDlq"])["pattern"] == f"^{prefix}"
+    assert group_of(OPERATIONS["partnerReceivesPartnerDlq"])["pattern"] == "^" + prefix.replace(".", r"\.")
 
 
 @pytest.mark.parametrize("service", SERVICES)

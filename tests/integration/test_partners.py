@@ -187,12 +187,15 @@ def test_a_suspended_tenant_is_nobodys(plant, acme):
 def test_estctl(plant, acme):
     estctl = plant.stack.estctl
     assert acme.acls.count("User:partner-acme ") == 3
+    assert acme.acls.rstrip().endswith(" --resource-pattern-type prefixed --group partner.acme.")
     user = yaml.safe_load(estctl("partner", "add", "acme", "--name", "Again", "--strimzi", "main"))
     assert user["kind"] == "KafkaUser" and len(user["spec"]["authorization"]["acls"]) == 3
     listed = {row["slug"]: row for row in json.loads(estctl("partner", "list", "--json"))}
+    assert "table" not in listed
     assert (listed["acme"]["name"], listed["acme"]["state"]) == ("Acme", "active")
     assert listed["acme"]["tenants"] == "alfa"
-    for args in (("add", "self", "--name", "x"), ("add", "Acme", "--name", "x"),
+    for args in (("add", "self", "--name", "x"), ("add", "table", "--name", "a\nb"), ("add", "table", "--name", "\x1b[2J"),
+                 ("add", "table", "--name", "x", "--strimzi", "a: b"), ("add", "table", "--name", "x", "--strimzi", "a\nb"), ("add", "Acme", "--name", "x"),
                  ("grant", "nobody", "--tenant", "alfa"), ("grant", "acme", "--tenant", "nobody"),
                  ("revoke", "nobody")):
         with pytest.raises(StepError):
@@ -248,10 +251,63 @@ def test_a_revoked_partner_is_not_read_and_loses_nothing(plant):
     assert len(partner.dlq.read().messages) == refused
     listed = {row["slug"]: row for row in json.loads(plant.stack.estctl("partner", "list", "--json"))}
     assert listed["gone"]["state"] == "revoked" and "tenants" not in listed["gone"]
-    plant.stack.estctl("partner", "grant", "gone", "--tenant", "alfa")
-    plant.stack.estctl("partner", "add", "gone", "--name", "Back")
+    assert "is revoked: it may act for alfa once it is added again" in plant.stack.estctl(
+        "partner", "grant", "gone", "--tenant", "alfa", "--who", "maria")
+    plant.stack.estctl("partner", "add", "gone", "--name", "Back", "--who", "maria")
     plant.events.one("ce_id", partner.id_of("after"))
-    plant.stack.estctl("partner", "revoke", "gone")
+    plant.stack.estctl("partner", "revoke", "gone", "--who", "maria")
+
+
+def test_decisions_about_partners_are_in_the_audit(plant):
+    """Those that changed something, once, with who decided; the last is behind all others."""
+    estctl, trail, alfa = plant.stack.estctl, Tail(plant.stack, "audit.trail"), plant.tenant_id("alfa")
+    for _ in range(2):
+        estctl("partner", "add", "told", "--name", "Told", "--who", "maria")
+        estctl("partner", "grant", "told", "--tenant", "alfa", "--who", "jo\u00e3o")
+        estctl("partner", "revoke", "told", "--tenant", "alfa", "--who", "ana")
+    estctl("partner", "revoke", "told", "--tenant", "alfa")
+    estctl("partner", "revoke", "told")
+
+    def told():
+        found = [(json.loads(m.value()), rig.header(m, "ce_tenantid")) for m in trail.read().messages
+                 if b"partner told" in (m.value() or b"")]
+        return sorted((p["action"], p["actor"], p["object"], tenant) for p, tenant in found)
+    belt.wait_for("the entries", lambda: len(told()) >= 6, TAKEN_S)
+    host = [entry for entry in told() if "@" in entry[1]]
+    assert [entry[::2] for entry in host] == [("partner.revoked", "partner told")]
+    nil, pair = str(uuid.UUID(int=0)), "partner told for alfa"
+    assert [entry for entry in told() if entry not in host] == sorted([
+        ("partner.added", "maria", "partner told", nil),
+        *[("partner.granted", "jo\u00e3o", pair, alfa)] * 2, *[("partner.revoked", "ana", pair, alfa)] * 2])
+
+
+def test_an_unreadable_trace_refuses_nothing(plant, acme):
+    for n, trace in enumerate((b"", b"\xff", b"garbage")):
+        acme.send(json.dumps(DATA), {**binary(f"trace-{n}", ce_time="1970-01-01T00:00:00Z"), "traceparent": trace})
+    acme.flush()
+    for n in range(3):
+        event = plant.events.one("ce_id", acme.id_of(f"trace-{n}"))
+        assert rig.header(event, "ce_time") == "1970-01-01T00:00:00.000Z"
+        assert "traceparent" not in dict(event.headers())
+
+
+def test_the_lag_is_in_estctl_groups(plant):
+    """Of a partner that never had anything read, too: intake is not there when it comes."""
+    slow = Partner(plant, "slow", "alfa")
+    topic = slow.topic
+
+    def row():
+        rows = json.loads(plant.stack.estctl("groups", "--service", "intake", "--json"))
+        return [r for r in rows if r["group"] == f"{TOPIC_PREFIX}intake.partners" and r["topic"] == topic][0]
+    assert row()["lag"] == 0
+    plant.stack.stop_one("intake-1")
+    for n in range(5):
+        slow.charge(f"slow-{n}")
+    slow.flush()
+    assert row()["lag"] == 5
+    plant.stack.start_one("intake-1")
+    belt.wait_for("no lag", lambda: row()["lag"] == 0, TAKEN_S)
+    plant.stack.estctl("partner", "revoke", "slow")
 
 
 # --- others' trouble ---

@@ -204,6 +204,26 @@ def test_refused_headers(plant, headers, status, code):
     plant.client().call("POST", "/v1/events", status, json.dumps(charge()), headers).problem(code)
 
 
+def test_two_idempotency_keys(plant):
+    """Which of them would the ids be made of?"""
+    client, body = plant.client(), json.dumps(charge()).encode()
+    with belt.Wire(client.url) as wire:
+        wire.request("POST", "/v1/events", (
+            f"X-API-Key: {client.key}", f"Content-Type: {JSON}", f"Content-Length: {len(body)}",
+            "Idempotency-Key: first", "Idempotency-Key: second"), body)
+        answer = wire.answer("POST", "/v1/events")
+    assert answer.status == 400
+    answer.problem("bad-parameter")
+
+
+@pytest.mark.parametrize("body,said", [
+    (b"null", "not an object"), (b"5", "not an object"), (b"[null]", "not an object"),
+    (b"[" * 40 + b"]" * 40, "deep"), (b"{", "not well-formed")])
+def test_refusals_say_what_is_wrong(plant, body, said):
+    items = post(plant.client(), body, 422).json()["items"]
+    assert len(items) == 1 and said in items[0]["detail"], items
+
+
 # --- keys ---
 
 def test_keys(plant):
@@ -274,7 +294,9 @@ def test_state(plant):
 def test_unknown_events(plant):
     for name in (uuid.uuid4(), "nonsense", "%00"):
         assert plant.client().call("GET", f"/v1/events/{name}").status in (400, 404)
-    plant.client().call("GET", f"/v1/events/{uuid.uuid4()}", 404).problem("not-found")
+    problem = plant.client().call("GET", f"/v1/events/{uuid.uuid4()}", 404).problem("not-found")
+    for said in ("does not mean that it is lost", "15 minutes", "Kafka", "DLQ", "again under its id is safe"):
+        assert said in problem["detail"]
 
 
 def test_state_of_another_tenants_id_is_his_alone(plant):

@@ -242,6 +242,8 @@ static struct err read_key(const struct web_exchange *exchange, char *ret_key)
 
 	if (header.ptr == NULL)
 		return err_ok();
+	if (web_header_once(exchange, "idempotency-key").ptr == NULL)
+		return err_reject(ERR_CODE_BAD_PARAMETER, "Idempotency-Key stands there twice");
 	TRY(idempotency_read(header, ret_key));
 	if (strlen(ret_key) > KEY_MAX)
 		return err_reject(ERR_CODE_BAD_PARAMETER,

@@ -52,9 +52,9 @@ struct get {
 	struct buf body;
 };
 
-static struct err no_such_event(void)
+static struct err no_id(void)
 {
-	return err_reject(ERR_CODE_NOT_FOUND, "there is no such event");
+	return err_reject(ERR_CODE_NOT_FOUND, "this is not an event's id");
 }
 
 static struct err parse(struct call *call)
@@ -62,7 +62,17 @@ static struct err parse(struct call *call)
 	struct get *get = (struct get *)call;
 
 	get->body = BUF(EVENTS_STATE_JSON_MAX_BYTES);
-	return id_parse(web_param(call->exchange, "id"), &get->id) ? err_ok() : no_such_event();
+	return id_parse(web_param(call->exchange, "id"), &get->id) ? err_ok() : no_id();
+}
+
+/* The note is gone after 15 minutes, and of what came by Kafka there never was one. */
+static struct err nothing_known(void)
+{
+	return err_reject(ERR_CODE_NOT_FOUND,
+		"nothing is known of this event, which does not mean that it is lost: what was "
+		"accepted by REST is known for 15 minutes, what came by Kafka (the partner's DLQ "
+		"topic has what was refused) once a service has handled it; sending it again under "
+		"its id is safe");
 }
 
 /* Nobody has handled it yet, if there is one. */
@@ -77,7 +87,7 @@ static struct err ask_redis(const struct get *get, struct arena *arena)
 	TRY(redis_call(events_redis(get->call.api->events), &command, arena, &reply));
 	if (reply->kind != REDIS_INT)
 		return err_retry(ERR_CODE_REDIS_AWAY, "Redis refused the command");
-	return reply->number > 0 ? err_ok() : no_such_event();
+	return reply->number > 0 ? err_ok() : nothing_known();
 }
 
 static struct err run(struct call *call, struct pg *pg, struct arena *arena)

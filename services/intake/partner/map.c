@@ -73,7 +73,7 @@ struct err partner_map(const struct topic_space *space, const struct foreign *fo
 		.type = type->codec->name,
 		.source = arena_printf(arena, "/partners/%s", from->partner),
 		.tenant = from->tenant,
-		.time_ms = foreign->time_ms == 0 ? now_ms : foreign->time_ms,
+		.time_ms = foreign->time_ms == CODEC_NO_INT ? now_ms : foreign->time_ms,
 		.ordering_key = foreign->partitionkey,
 		.traceparent = sound_trace(foreign->traceparent),
 		.slug = arena_strdup(arena, str_of(from->slug)),

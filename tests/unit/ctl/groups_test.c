@@ -27,7 +27,8 @@ static struct groups_look_part parts[] = {
 		2, NOW_MS + 5000 },
 };
 
-static const struct groups_look_group group = { "ocr", "x.ocr", "Stable", 2, parts, 5 };
+static const struct groups_look_group group = { "ocr", "ocr", NULL, "x.ocr", "Stable", 2, parts,
+	5 };
 
 START_TEST(partitions_of_a_topic_are_summed)
 {

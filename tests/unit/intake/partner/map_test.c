@@ -27,9 +27,10 @@ static struct partner_sender sender(void)
 
 static struct foreign foreign(void)
 {
-	return (struct foreign){
-		.id = "order-42", .type = "partner.charge.requested.v1", .data = STR(CHARGE)
-	};
+	return (struct foreign){ .id = "order-42",
+		.type = "partner.charge.requested.v1",
+		.time_ms = CODEC_NO_INT,
+		.data = STR(CHARGE) };
 }
 
 static struct err map(const struct foreign *given, struct arena *arena, struct partner_event *ret)
@@ -100,9 +101,11 @@ START_TEST(what_the_sender_names_counts)
 	expect_header(&event, "ce_partitionkey", "order");
 	expect_header(&event, "traceparent", TRACE);
 	expect_header(&event, "ce_dataschema", "urn:esteira:schema:partner.charge.requested.v1");
+	given.time_ms = 0;
 	given.traceparent = "not a trace";
 	ck_assert_int_eq(map(&given, arena, &event).kind, ERR_OK);
 	expect_header(&event, "traceparent", NULL);
+	expect_header(&event, "ce_time", "1970-01-01T00:00:00.000Z");
 	arena_free(arena);
 }
 END_TEST
