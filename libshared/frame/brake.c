@@ -55,17 +55,18 @@ struct brake_table {
 
 static struct brake opened(int64_t pause_ms, int64_t now_ms)
 {
-	if (pause_ms > BRAKE_PAUSE_MAX_MS)
-		pause_ms = BRAKE_PAUSE_MAX_MS;
 	return (struct brake){
 		.state = BRAKE_OPEN, .pause_ms = pause_ms, .until_ms = now_ms + pause_ms
 	};
 }
 
-static struct brake failed(struct brake brake, enum brake_event event, int64_t now_ms)
+static struct brake failed(
+	struct brake brake, enum brake_event event, int64_t longest_ms, int64_t now_ms)
 {
+	int64_t next_ms = 2 * brake.pause_ms;
+
 	if (brake.state == BRAKE_PROBING)
-		return opened(2 * brake.pause_ms, now_ms);
+		return opened(next_ms < longest_ms ? next_ms : longest_ms, now_ms);
 	if (brake.state == BRAKE_OPEN)
 		return brake; /* one that was on its way when it opened */
 	brake.failures++;
@@ -94,12 +95,13 @@ static struct brake untold(struct brake brake, int64_t now_ms)
 	return brake;
 }
 
-struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_ms)
+struct brake brake_next(
+	struct brake brake, enum brake_event event, int64_t longest_ms, int64_t now_ms)
 {
 	switch (event) {
 	case BRAKE_BAD:
 	case BRAKE_AWAY:
-		return failed(brake, event, now_ms);
+		return failed(brake, event, longest_ms, now_ms);
 	case BRAKE_PROBE:
 		return probed(brake, now_ms);
 	case BRAKE_NOTHING:
@@ -116,6 +118,12 @@ bool brake_pair_eq(const struct brake_pair *a, const struct brake_pair *b)
 {
 	return tenant_eq(a->tenant, b->tenant) && id_eq(a->target, b->target) &&
 	       (a->route == b->route || strcmp(a->route, b->route) == 0);
+}
+
+/* An endpoint that is mended is to be found again within a minute, whose ever it is. */
+static int64_t longest_pause_ms(const struct brake_pair *pair)
+{
+	return id_is_nil(pair->target) ? BRAKE_PAUSE_MAX_MS : BRAKE_PAUSE_MS;
 }
 
 /* FNV-1a */
@@ -265,7 +273,8 @@ bool brake_allows(struct brake_table *table, const struct brake_pair *pair, int6
 	struct brake brake = get(table, pair);
 	bool allowed = brake.state == BRAKE_CLOSED || now_ms >= brake.until_ms;
 	if (brake.state != BRAKE_CLOSED && allowed)
-		set(table, pair, brake_next(brake, BRAKE_PROBE, now_ms), now_ms);
+		set(table, pair, brake_next(brake, BRAKE_PROBE, longest_pause_ms(pair), now_ms),
+			now_ms);
 	pthread_mutex_unlock(&table->lock);
 	if (allowed)
 		return true;
@@ -279,7 +288,8 @@ void brake_tell(struct brake_table *table, const struct brake_pair *pair, enum b
 	if (event != BRAKE_BAD && event != BRAKE_AWAY && table->used == 0)
 		return;
 	pthread_mutex_lock(&table->lock);
-	set(table, pair, brake_next(get(table, pair), event, now_ms), now_ms);
+	set(table, pair, brake_next(get(table, pair), event, longest_pause_ms(pair), now_ms),
+		now_ms);
 	pthread_mutex_unlock(&table->lock);
 }
 

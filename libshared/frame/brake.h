@@ -2,8 +2,9 @@
  * Brakes: a (route, tenant) whose records keep failing is stopped for a while instead of being
  * worked through into dead letters. Closed -> open after BRAKE_FAILURES in a row or at once when
  * its provider is away; after its pause one record goes through as a probe; a good one closes it, a
- * bad one opens it for twice as long (at most BRAKE_PAUSE_MAX_MS), after one that tells nothing the
- * next is the probe. The state machine is pure
+ * bad one opens it for twice as long (at most BRAKE_PAUSE_MAX_MS; that of a target, an endpoint
+ * outside, for BRAKE_PAUSE_MS again), after one that tells nothing the next is the probe. The state
+ * machine is pure
  * (brake_next); the table of brakes is bounded and forgets the longest unused closed one first. Any
  * thread.
  */
@@ -41,8 +42,9 @@ struct brake {
 	int64_t until_ms; /* OPEN: when a probe may go; PROBING: when another one may */
 };
 
-/* PURE: (state, event, now) -> state. */
-struct brake brake_next(struct brake brake, enum brake_event event, int64_t now_ms);
+/* PURE: (state, event, now) -> state. longest_ms: what its pauses are doubled up to. */
+struct brake brake_next(
+	struct brake brake, enum brake_event event, int64_t longest_ms, int64_t now_ms);
 
 /* What a brake is about: what a route does for a tenant, or with one target of the tenant's. */
 struct brake_pair {

@@ -4,11 +4,23 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+struct under_way {
+	struct crowd_call call;
+	bool doubted; /* its target was not proven, or hung, when it entered */
+};
+
 struct crowd {
 	pthread_mutex_t lock;
-	uint8_t more[CROWD_SLOTS]; /* than CROWD_FIRST, by target */
+	uint8_t more[CROWD_SLOTS]; /* than CROWD_FIRST, by target; > 0: it is proven */
 	size_t count, max;
-	struct crowd_call calls[];
+	struct under_way calls[];
+};
+
+/* What a call meets: how many of a kind are under way, of its own tenant's among them, and for how
+ * long the oldest has been. */
+struct met {
+	size_t count, of_tenant;
+	int64_t longest_ms;
 };
 
 struct crowd *crowd_new(size_t max)
@@ -38,34 +50,69 @@ static uint8_t *slot_of(struct crowd *crowd, const struct brake_pair *pair)
 	return &crowd->more[((size_t)id[14] << 8 | id[15]) % CROWD_SLOTS];
 }
 
-/* How many of its pair are under way, and for how long the oldest has been. */
-static int count_calls(
-	const struct crowd *crowd, const struct crowd_call *call, int64_t *ret_longest_ms)
+static void meet(struct met *met, int64_t age_ms, bool same_tenant)
 {
-	int count = 0;
+	met->count++;
+	met->of_tenant += same_tenant;
+	if (age_ms > met->longest_ms)
+		met->longest_ms = age_ms;
+}
 
-	*ret_longest_ms = 0;
+/* Those of its pair, and those that may hang: also the proven ones that have begun to. */
+static void look_around(const struct crowd *crowd, const struct crowd_call *call,
+	struct met *ret_own, struct met *ret_doubted)
+{
+	*ret_own = *ret_doubted = (struct met){ 0 };
 	for (size_t i = 0; i < crowd->count; i++) {
-		if (!brake_pair_eq(&crowd->calls[i].pair, &call->pair))
-			continue;
-		count++;
-		if (call->since_ms - crowd->calls[i].since_ms > *ret_longest_ms)
-			*ret_longest_ms = call->since_ms - crowd->calls[i].since_ms;
+		const struct under_way *other = &crowd->calls[i];
+		int64_t age_ms = call->since_ms - other->call.since_ms;
+		bool same_tenant = tenant_eq(other->call.pair.tenant, call->pair.tenant);
+		if (same_tenant && brake_pair_eq(&other->call.pair, &call->pair))
+			meet(ret_own, age_ms, same_tenant);
+		if (other->doubted || (other->call.most > 0 && age_ms > CROWD_SLOW_MS))
+			meet(ret_doubted, age_ms, same_tenant);
 	}
-	return count;
+}
+
+/* How many doubted ones there may be for one more of its tenant's: a half, and the last quarter of
+ * that is for tenants that have few. */
+static size_t doubted_max(const struct crowd *crowd, const struct met *doubted)
+{
+	return doubted->of_tenant < CROWD_FIRST ? (crowd->max + 1) / 2 : (3 * crowd->max + 7) / 8;
+}
+
+/* Whether it goes, doubted or not; else for how long what it waits for has taken so far. */
+static bool goes(struct crowd *crowd, const struct crowd_call *call, bool *ret_doubted,
+	int64_t *ret_longest_ms)
+{
+	struct met own, doubted;
+	size_t more = *slot_of(crowd, &call->pair);
+
+	look_around(crowd, call, &own, &doubted);
+	bool hangs = own.longest_ms > CROWD_SLOW_MS, is_doubted = hangs || more == 0;
+	size_t given = CROWD_FIRST + (hangs ? 0 : more);
+	if (own.count >= given || own.count >= (size_t)call->most) {
+		*ret_longest_ms = own.longest_ms;
+		return false;
+	}
+	if (is_doubted && doubted.count >= doubted_max(crowd, &doubted)) {
+		*ret_longest_ms = doubted.longest_ms;
+		return false;
+	}
+	*ret_doubted = is_doubted;
+	return true;
 }
 
 bool crowd_enter(struct crowd *crowd, const struct crowd_call *call, int64_t *ret_wait_ms)
 {
 	int64_t wait_ms = 0;
+	bool doubted = false;
 
 	pthread_mutex_lock(&crowd->lock);
-	int given = CROWD_FIRST + *slot_of(crowd, &call->pair);
-	bool enters = call->most == 0 || count_calls(crowd, call, &wait_ms) <
-						 (given < call->most ? given : call->most);
+	bool enters = call->most == 0 || goes(crowd, call, &doubted, &wait_ms);
 	if (enters) {
 		assert(crowd->count < crowd->max); /* one per worker */
-		crowd->calls[crowd->count++] = *call;
+		crowd->calls[crowd->count++] = (struct under_way){ *call, doubted };
 	}
 	pthread_mutex_unlock(&crowd->lock);
 	if (!enters)
@@ -75,19 +122,27 @@ bool crowd_enter(struct crowd *crowd, const struct crowd_call *call, int64_t *re
 	return enters;
 }
 
-void crowd_leave(struct crowd *crowd, const void *caller, bool went_well)
+static void learn(struct crowd *crowd, const struct crowd_call *call, enum crowd_end end)
+{
+	uint8_t *more = slot_of(crowd, &call->pair);
+
+	if (call->most == 0 || end == CROWD_NOTHING)
+		return;
+	if (end == CROWD_FAILED)
+		*more = 0;
+	else if (*more < UINT8_MAX)
+		++*more;
+}
+
+void crowd_leave(struct crowd *crowd, const void *caller, enum crowd_end end)
 {
 	size_t i = 0;
 
 	pthread_mutex_lock(&crowd->lock);
-	while (i < crowd->count && crowd->calls[i].caller != caller)
+	while (i < crowd->count && crowd->calls[i].call.caller != caller)
 		i++;
 	assert(i < crowd->count);
-	uint8_t *more = slot_of(crowd, &crowd->calls[i].pair);
-	if (!went_well)
-		*more = 0;
-	else if (CROWD_FIRST + *more < crowd->calls[i].most && *more < UINT8_MAX)
-		++*more;
+	learn(crowd, &crowd->calls[i].call, end);
 	crowd->calls[i] = crowd->calls[--crowd->count];
 	pthread_mutex_unlock(&crowd->lock);
 }

@@ -297,6 +297,10 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 	struct threads *running = &engine->threads;
 	const struct engine_names *names = engine->conf.names;
 
+	threads = threads < WORKERS_MAX ? threads : WORKERS_MAX;
+	engine->shared.crowd = crowd_new((size_t)threads);
+	if (engine->shared.crowd == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	engine->execute = (struct execute_conf){ .group = names->group,
 		.owner = names->owner,
 		.version = engine->conf.version,
@@ -315,8 +319,7 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 	running->relay_runs = true;
 	if (names->topic_count == 0)
 		return err_ok();
-	for (; running->worker_count < threads && running->worker_count < WORKERS_MAX;
-		running->worker_count++)
+	for (; running->worker_count < threads; running->worker_count++)
 		TRY(start_thread(&running->workers[running->worker_count], worker_main, engine));
 	return start_reading(engine, routes);
 }
@@ -384,7 +387,6 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->shared = (struct execute_shared){ .claims = claim_set_new(WORKERS_MAX),
 		.gather = gather_new(WORKER_CONNECTIONS),
 		.gate = gate_new(),
-		.crowd = crowd_new(WORKERS_MAX),
 		.alone = &engine->threads.alone };
 	engine->schedule = schedule_new();
 	engine->pool = pg_pool_new(&conf->names->pg, WORKER_CONNECTIONS);
@@ -395,10 +397,9 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	engine->brakes = brake_table_new();
 	engine->arena = arena_new(CHORES_BYTES);
 	if (engine->shared.claims != NULL && engine->shared.gather != NULL &&
-		engine->shared.gate != NULL && engine->shared.crowd != NULL &&
-		engine->park != NULL && engine->brakes != NULL && engine->arena != NULL &&
-		engine->schedule != NULL && engine->pool != NULL && engine->consumer_pg != NULL &&
-		engine->relay_pg != NULL)
+		engine->shared.gate != NULL && engine->park != NULL && engine->brakes != NULL &&
+		engine->arena != NULL && engine->schedule != NULL && engine->pool != NULL &&
+		engine->consumer_pg != NULL && engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
 			&engine->relay);
 	if (e.kind != ERR_OK) {

@@ -213,6 +213,14 @@ static struct err claim_and_work(struct worker *worker, struct task *task)
 	return e;
 }
 
+/* A duplicate called nobody, and an outage of ours is no fault of the target's. */
+static enum crowd_end end_of(const struct task *task, struct err e)
+{
+	if (e.kind == ERR_OK)
+		return task->fate == TASK_DONE ? CROWD_WELL : CROWD_NOTHING;
+	return err_code_class(e.code) == ERR_CLASS_DEPENDENCY ? CROWD_NOTHING : CROWD_FAILED;
+}
+
 static bool run_work(struct worker *worker, struct record *record)
 {
 	int64_t from_us = clock_mono_us();
@@ -232,7 +240,7 @@ static bool run_work(struct worker *worker, struct record *record)
 			return failure_brake(worker, task, wait_ms, err_ok());
 		}
 		e = claim_and_work(worker, task);
-		crowd_leave(worker->conf->shared.crowd, worker, e.kind == ERR_OK);
+		crowd_leave(worker->conf->shared.crowd, worker, end_of(task, e));
 	}
 	if (e.kind != ERR_OK)
 		return failure_judge(worker, task, e);

@@ -69,7 +69,7 @@ START_TEST(every_state_and_event)
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct brake got = brake_next(rows[i].from, rows[i].event, NOW);
+		struct brake got = brake_next(rows[i].from, rows[i].event, LONGEST, NOW);
 		ck_assert_msg(got.state == rows[i].to.state &&
 				      got.failures == rows[i].to.failures &&
 				      got.pause_ms == rows[i].to.pause_ms &&
@@ -165,6 +165,31 @@ START_TEST(one_pair_through_its_life)
 	tell(table, route_a, 1, BRAKE_GOOD, NOW + 4 * PAUSE);
 	ck_assert_uint_eq(brake_count_open(table), 0);
 	ck_assert(allows(table, route_a, 1, NOW + 4 * PAUSE));
+	brake_table_free(table);
+}
+END_TEST
+
+/* A probe of an endpoint a minute, however long it was dead. */
+START_TEST(the_pause_of_a_target_is_not_doubled)
+{
+	struct brake_table *table = brake_table_new();
+	const struct brake_pair dead = { route_a, tenant_of(1), tenant_of(100).id };
+	int64_t now_ms = NOW, wait_ms = 0;
+
+	for (int i = 0; i < BRAKE_FAILURES; i++)
+		brake_tell(table, &dead, BRAKE_BAD, now_ms);
+	for (int probe = 0; probe < 10; probe++) {
+		ck_assert(!brake_allows(table, &dead, now_ms + 1, &wait_ms));
+		ck_assert_int_eq(wait_ms, PAUSE - 1);
+		now_ms += PAUSE;
+		ck_assert_msg(brake_allows(table, &dead, now_ms, &wait_ms), "probe %d", probe);
+		ck_assert(!brake_allows(table, &dead, now_ms, &wait_ms)); /* one */
+		brake_tell(table, &dead, probe % 2 == 0 ? BRAKE_BAD : BRAKE_AWAY, now_ms);
+	}
+	ck_assert(brake_allows(table, &dead, now_ms + PAUSE, &wait_ms));
+	brake_tell(table, &dead, BRAKE_GOOD, now_ms + PAUSE);
+	ck_assert(brake_allows(table, &dead, now_ms + PAUSE, &wait_ms));
+	ck_assert_uint_eq(brake_count_open(table), 0);
 	brake_table_free(table);
 }
 END_TEST
@@ -285,6 +310,7 @@ int main(void)
 	tcase_add_test(tcase, every_state_and_event);
 	tcase_add_test(tcase, targets_have_their_own);
 	tcase_add_test(tcase, one_pair_through_its_life);
+	tcase_add_test(tcase, the_pause_of_a_target_is_not_doubled);
 	tcase_add_test(tcase, pairs_are_told_apart_by_text);
 	tcase_add_test(tcase, a_full_table_forgets_the_least);
 	tcase_add_test(tcase, a_partition_stops_when_most_of_it_is_braked);
