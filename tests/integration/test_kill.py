@@ -234,9 +234,9 @@ def test_killed_between_result_and_commit(run):
     """The one moment at which a result is stored and nobody knows of it: read again, it is the same."""
     plant, _ = run
     client, stack = plant.client("firme"), plant.stack
-    job_id = client.send(belt.sample("receipt-3"))
+    job_id = client.send(belt.sample("contract-scan"))
     with client.stream(job_id) as events:
-        next(events)  # it has begun: the next commit is the result's
+        next(events)  # it has begun, and takes seconds: the next commit is the result's
         holder = threading.Thread(target=lock_outbox, args=(stack,), daemon=True)
         holder.start()
         first = belt.wait_for("a result without a commit", lambda: results_of(plant, job_id))
