@@ -100,24 +100,26 @@ struct err claim_hold(struct pg *pg, struct arena *arena, const struct claim *cl
 struct err claim_spend(
 	struct pg *pg, struct arena *arena, const struct claim_list *claims, bool *ours)
 {
-	struct pg_array *places = pg_array_new(arena, PG_KIND_TEXT, claims->count);
 	const struct pg_rows *rows;
 	struct columns columns;
 
 	if (claims->count == 0)
 		return err_ok();
+	struct pg_array *places = pg_array_new(arena, PG_KIND_TEXT, claims->count);
+	if (places == NULL)
+		return arena_overflow();
 	TRY(columns_of(arena, claims, &columns));
 	const struct pg_arg args[] = { pg_text(claims->items->group), pg_list(columns.ids),
 		pg_list(columns.epochs), pg_text(claims->items->owner) };
 	TRY(pg_query(pg, arena, &lock, args, 4, &rows));
 	for (size_t i = 0; i < claims->count; i++)
 		ours[i] = false;
-	if (places == NULL)
-		return arena_overflow();
 	for (size_t r = 0; r < pg_count(rows); r++) {
 		ours[claim_of(claims, pg_get_id(rows, r, 0), pg_get_int(rows, r, 1))] = true;
 		TRY(pg_array_add(places, pg_text(pg_get_text(rows, r, 2))));
 	}
+	if (pg_count(rows) == 0)
+		return err_ok();
 	const struct pg_arg at = pg_list(places);
 	return pg_push(pg, &spend, &at, 1);
 }

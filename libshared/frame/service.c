@@ -12,15 +12,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "frame/admin.h"
 #include "frame/engine.h"
 #include "frame/metrics.h"
 #include "frame/service_conf.h"
 #include "port/loop.h"
-
-#ifndef ESTEIRA_VERSION
-#define ESTEIRA_VERSION "0.1.0"
-#endif
 
 enum {
 	CONF_ARENA_BYTES = 1 << 20,

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "model/codec.h"
 #include "model/tenant.h"
 
 struct pg;
@@ -94,6 +95,11 @@ static inline struct pg_arg pg_bytes(struct str bytes) /* ptr NULL = SQL NULL */
 static inline struct pg_arg pg_time(int64_t wall_ms)
 {
 	return (struct pg_arg){ .kind = PG_KIND_TIME, .number = wall_ms };
+}
+
+static inline struct pg_arg pg_time_or_null(int64_t wall_ms) /* CODEC_NO_INT = SQL NULL */
+{
+	return wall_ms == CODEC_NO_INT ? pg_null() : pg_time(wall_ms);
 }
 
 static inline struct pg_arg pg_list(const struct pg_array *array)

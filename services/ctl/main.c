@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "command.h"
 #include "config.h"
 #include "dlq.h"
@@ -14,10 +15,6 @@
 #include "replay.h"
 #include "tenant.h"
 #include "topics.h"
-
-#ifndef ESTEIRA_VERSION
-#define ESTEIRA_VERSION "0.1.0"
-#endif
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };

@@ -222,7 +222,7 @@ static struct err create_key(
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->key_id),
 		pg_bytes(key->hash), pg_text(key->partner), pg_list(key->scopes),
-		key->expires_ms == CODEC_NO_INT ? pg_null() : pg_time(key->expires_ms) };
+		pg_time_or_null(key->expires_ms) };
 
 	TRY(begin_for(pg, key->tenant));
 	TRY(store_partner_check(pg, arena, key->partner, key->tenant));

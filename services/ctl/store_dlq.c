@@ -49,8 +49,8 @@ static void filter_args(const struct store_dlq_filter *filter, struct pg_arg *re
 	ret_args[3] = pg_text(filter->class);
 	ret_args[4] = pg_text(filter->code);
 	ret_args[5] = pg_text(filter->state);
-	ret_args[6] = filter->from_ms == CODEC_NO_INT ? pg_null() : pg_time(filter->from_ms);
-	ret_args[7] = filter->to_ms == CODEC_NO_INT ? pg_null() : pg_time(filter->to_ms);
+	ret_args[6] = pg_time_or_null(filter->from_ms);
+	ret_args[7] = pg_time_or_null(filter->to_ms);
 }
 
 /* --- letters --- */

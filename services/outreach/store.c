@@ -1,6 +1,5 @@
 #include "store.h"
 
-#include "model/codec.h"
 #include "port/pg.h"
 
 static const struct pg_statement find_endpoints = { "store_find_endpoints",
@@ -172,19 +171,14 @@ struct err store_forget(struct pg *pg, struct arena *arena, size_t *ret_count)
 	return err_ok();
 }
 
-static struct pg_arg time_or_null(int64_t wall_ms)
-{
-	return wall_ms == CODEC_NO_INT ? pg_null() : pg_time(wall_ms);
-}
-
 struct err store_resend(struct pg *pg, struct arena *arena, const struct store_resend *which,
 	struct store_agains *ret_agains)
 {
 	const struct pg_rows *rows;
 	const struct pg_arg args[] = { pg_id(which->tenant.id), pg_id(which->endpoint_id),
 		id_is_nil(which->delivery_id) ? pg_null() : pg_id(which->delivery_id),
-		pg_text(which->state), time_or_null(which->from_ms), time_or_null(which->to_ms),
-		pg_time(which->before_ms) };
+		pg_text(which->state), pg_time_or_null(which->from_ms),
+		pg_time_or_null(which->to_ms), pg_time(which->before_ms) };
 
 	TRY(pg_query(pg, arena, &resend, args, 7, &rows));
 	size_t count = pg_count(rows);

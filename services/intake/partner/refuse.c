@@ -2,11 +2,8 @@
 
 #include <string.h>
 
+#include "base/version.h"
 #include "frame/reason.h"
-
-#ifndef ESTEIRA_VERSION
-#define ESTEIRA_VERSION "0.1.0"
-#endif
 
 size_t refuse_headers_bytes(const struct headers *headers)
 {
