@@ -299,9 +299,9 @@ def nothing(_stack):
 
 SERVERS = {
     "postgres": Server(("postgres",), postgres_prepare, postgres_argv, postgres_ready,
-                       postgres_finish, signal.SIGINT, 30),
-    "redis": Server(("redis",), nothing, redis_argv, redis_ready, nothing, signal.SIGTERM, 10),
-    "s3": Server(("s3",), s3_prepare, s3_argv, s3_ready, s3_finish, signal.SIGTERM, 30),
+                       postgres_finish, signal.SIGINT, 60),
+    "redis": Server(("redis",), nothing, redis_argv, redis_ready, nothing, signal.SIGTERM, 30),
+    "s3": Server(("s3",), s3_prepare, s3_argv, s3_ready, s3_finish, signal.SIGTERM, 90),
     "kafka": Server(("kafka", "kafka.controller"), kafka_prepare, kafka_argv, kafka_ready,
-                    nothing, signal.SIGTERM, 60),
+                    nothing, signal.SIGTERM, 120),
 }

@@ -137,4 +137,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # all that was started has ended; a librdkafka client may wait for its dead brokers for ever
+    os._exit(code)
