@@ -247,6 +247,7 @@ def test_killed_between_result_and_commit(run):
     belt.wait_for("a commit that waits", lambda: stack.psql(
         "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
     first = results_of(plant, job_id)
+    assert client.job(job_id)["status"] in ("pending", "processing")
     stack.kill_one("ocr-1")
     stack.psql(LET_GO)
     assert first and "COMPLETED" not in client.trail(job_id, "PROCESSING")
