@@ -26,34 +26,22 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 import proc  # noqa: E402
-import s3  # noqa: E402
 import servers  # noqa: E402
 from proc import StepError  # noqa: E402
-from servers import BUCKET, DATABASE, ROOT, SERVERS, prepare_var  # noqa: E402
+from programs import Programs  # noqa: E402
+from servers import DATABASE, ROOT, SERVERS, prepare_var  # noqa: E402
+from wires import SERVICES, TOPIC_PREFIX, Wires  # noqa: E402
 
-SERVICES = ("intake", "ocr", "audit", "outreach")
+__all__ = ["LOGIN_ROLES", "SERVICES", "TOPIC_PREFIX", "Stack", "StepError", "prepare_var"]
 LOGIN_ROLES = ("esteira_migrator", "esteira_backup", "esteira_operator",
                *(f"esteira_{s}" for s in SERVICES), *(f"esteira_frame_{s}" for s in SERVICES))
-ALL_SCOPES = "extract,status,events,webhooks,audit,operate"
-TOPIC_PREFIX = "esteira."
-SERVICE_DEADLINE_S = 60
 
 
-class Service(NamedTuple):
-    """A running service as a test sees it. url is None for one without a public port."""
-    name: str
-    instance: int
-    pid: int
-    url: str
-    admin: str
-
-
-class Stack:
+class Stack(Wires, Programs):
     """One stack in one directory. Not thread-safe, but for what it does inside itself."""
 
     servers = SERVERS  # what up() starts; cluster.py has more of each kind
@@ -151,74 +139,17 @@ class Stack:
             self._load()
             yield self
 
-    # addresses
-
-    @property
-    def ports(self):
-        return self.state["ports"]
-
-    @property
-    def seal_master(self):
-        return self.path("conf/seal.master")
-
-    @property
-    def s3_keys(self):
-        return self.secrets["s3_access"], self.secrets["s3_secret"]
-
-    @property
-    def kafka_bootstrap(self):
-        return f"127.0.0.1:{self.ports['kafka']}"
-
-    @property
-    def redis_url(self):
-        return f"redis://127.0.0.1:{self.ports['redis']}/0"
-
-    @property
-    def s3_endpoint(self):
-        return f"http://127.0.0.1:{self.ports['s3']}"
-
-    @property
-    def kafka_cli(self):
-        """Prefix of a stock Kafka tool; the class name comes next."""
-        return os.path.join(ROOT, "docker/local/kafka-cli")
-
-    @property
-    def postgres_port(self):
-        """Of the server itself, where what the tests ask goes."""
-        return self.ports["postgres"]
-
-    def psql_url(self, role="postgres"):
-        """libpq URI of a role; postgres is the superuser."""
-        return (f"postgresql://{role}:{self.secrets['roles'][role]}"
-                f"@127.0.0.1:{self.ports['postgres']}/{DATABASE}")
-
-    def s3_list(self):
-        """Every object key in the bucket."""
-        return s3.list_keys(self.ports["s3"], self.s3_keys, BUCKET)
+    # processes
 
     def pid(self, name):
         """Of a running server ("kafka") or service ("ocr-1"); None if it does not run."""
         entry = self.state["procs"].get(name)
         return entry["pid"] if entry and proc.alive(entry["pid"], entry["start"]) else None
 
-    def service(self, name, instance=1):
-        """Addresses of a service that was started."""
-        full = f"{name}-{instance}"
-        web = self.ports.get(f"{full}.http")
-        return Service(name, instance, self.pid(full), web and f"http://127.0.0.1:{web}",
-                       f"http://127.0.0.1:{self.ports[full + '.admin']}")
-
-    # processes
-
     @property
     def _mark(self):
         """What the environment of this stack's processes has, and of no other's."""
         return f"HOME={self.path('run')}"
-
-    def base_env(self):
-        """What every child gets: nothing of the caller's but where programs are."""
-        return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
-                "TZ": "UTC", "HOME": self.path("run"), "TMPDIR": self.path("run")}
 
     def _ports_of(self, name, keys, keep):
         """Give each port name a number; keep: insist on the one it had."""
@@ -370,130 +301,3 @@ class Stack:
         self.state["deployed"] = digest.hexdigest()
         self._save("state.json", self.state)
         return True
-
-    # what every program of the suite must know alike of the topics
-    topic_space = {"ESTEIRA_KAFKA_TOPIC_PREFIX": TOPIC_PREFIX, "ESTEIRA_TOPICS_PARTITIONS": "12",
-                   "ESTEIRA_TOPICS_OCR_PARTITIONS": "12"}
-
-    def estctl(self, *args, env=None):
-        """Run the operator's command line; answers its stdout, StepError when it fails."""
-        full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
-                "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-                **self.topic_space, "ESTEIRA_TOPICS_REPLICAS": str(self.replicas),
-                "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
-        step = f"estctl {' '.join(args[:2])}"
-        try:
-            done = subprocess.run([os.path.join(self.bin_dir, "estctl"), *args], env=full,
-                                  capture_output=True, text=True, check=False, timeout=60,
-                                  stdin=subprocess.DEVNULL)
-        except FileNotFoundError:
-            raise StepError(step, f"{self.bin_dir}/estctl does not exist",
-                            "./dev build release") from None
-        except subprocess.TimeoutExpired:
-            raise StepError(step, "no answer in 60 s", "./dev status") from None
-        if done.returncode != 0:
-            raise StepError(step, f"exit {done.returncode}: {done.stderr.strip()[-2000:]}",
-                            "./dev status shows what does not run")
-        return done.stdout
-
-    def topics(self):
-        """Make the suite's topics; those that exist are left as they are."""
-        self.estctl("topics", "create")
-
-    def tenant(self, slug, name):
-        """Make a tenant; one that exists is fine."""
-        self.estctl("tenant", "create", slug, "--name", name)
-
-    def key(self, tenant, scopes=ALL_SCOPES):
-        """A new API key of the tenant."""
-        return self.estctl("key", "create", "--tenant", tenant, "--scopes", scopes).strip()
-
-    def kept_key(self, tenant):
-        """The key made for this tenant the first time, kept beside the data it opens."""
-        path = self.path(f"key-{tenant}")
-        if not os.path.exists(path):
-            key = self.key(tenant)
-            with os.fdopen(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
-                f.write(key)
-            os.rename(f"{path}.new", path)
-        with open(path, encoding="ascii") as f:
-            return f.read().strip()
-
-    # services
-
-    def service_env(self, name, instance):
-        """The environment contract of docs/run.md for one process."""
-        full = f"{name}-{instance}"
-        env = {
-            **self.base_env(),
-            "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
-            **self.topic_space,
-            "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
-            "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
-            "ESTEIRA_REDIS_URL": self.redis_url, "ESTEIRA_S3_ENDPOINT": self.s3_endpoint,
-            "ESTEIRA_S3_BUCKET": BUCKET, "ESTEIRA_SERVICE_INSTANCE": full,
-            "ESTEIRA_ADMIN_LISTEN": f"127.0.0.1:{self.ports[full + '.admin']}",
-        }
-        if name in ("intake", "ocr", "outreach"):
-            env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
-        if name == "intake":
-            env["ESTEIRA_S3_ACCESS_KEY"], env["ESTEIRA_S3_SECRET_KEY"] = self.s3_keys
-            env["ESTEIRA_HTTP_LISTEN"] = f"127.0.0.1:{self.ports[full + '.http']}"
-        if name == "ocr":
-            env["ESTEIRA_OCR_JAIL"] = "require"
-        return env
-
-    def _programs(self, name):
-        """The service's program and those it runs (esteira-ocr, esteira-ocr-jail)."""
-        found = sorted(glob.glob(os.path.join(self.bin_dir, f"{name}*")))
-        if os.path.join(self.bin_dir, name) not in found:
-            raise StepError(name, f"{self.bin_dir}/{name} does not exist", "./dev build")
-        return found
-
-    def _place(self, programs):
-        """Where the service user can execute them: as they are, or copied beside the data."""
-        if proc.reachable(self.user, programs[0]):
-            return programs[0]
-        os.makedirs(self.path("bin"), 0o755, exist_ok=True)
-        for path in programs:
-            copy = self.path(f"bin/{os.path.basename(path)}")
-            shutil.copy(path, copy + ".new")
-            os.chmod(copy + ".new", 0o755)
-            os.rename(copy + ".new", copy)
-        return self.path(f"bin/{os.path.basename(programs[0])}")
-
-    def start_service(self, name, instance=1, extra_env=None, wait=True, program=None):
-        """Start build/.../bin/esteira-NAME, or leave a running one that is the same; -> Service.
-
-        program: another one than esteira-NAME.
-        Restarted when its program, its addresses or extra_env (None values unset) changed.
-        """
-        full, extra_env = f"{name}-{instance}", dict(extra_env or {})
-        runs = self.pid(full) is not None
-        keys = [f"{full}.admin"] + ([f"{full}.http"] if name == "intake" else [])
-        if not runs:
-            self._ports_of(full, keys, keep=full in self.state["procs"])
-        env = {k: v for k, v in {**self.service_env(name, instance), **extra_env}.items()
-               if v is not None}
-        programs = self._programs(program or f"esteira-{name}")
-        built = [(path, os.stat(path).st_ino, os.stat(path).st_mtime_ns) for path in programs]
-        same = hashlib.sha256(json.dumps([env, built], sort_keys=True).encode()).hexdigest()
-        if runs and self.state["procs"][full]["same"] != same:
-            self.stop_one(full)
-            runs = False
-        if not runs:
-            self._spawn(full, [self._place(programs)], env, {"same": same, "extra_env": extra_env})
-        if wait:
-            self.wait_ready(full)
-        return self.service(name, instance)
-
-    def wait_ready(self, full, timeout_s=SERVICE_DEADLINE_S):
-        """Until /readyz of a service ("ocr-1") answers 200."""
-        def probe():
-            conn = http.client.HTTPConnection("127.0.0.1", self.ports[f"{full}.admin"], timeout=2)
-            try:
-                conn.request("GET", "/readyz")
-                return conn.getresponse().status == 200
-            finally:
-                conn.close()
-        self._await(full, probe, timeout_s)
