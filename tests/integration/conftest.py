@@ -10,7 +10,7 @@ ORDER = ("test_dark.test_uploads_are_taken_without_kafka", "test_migrations", "t
          "test_auth", "test_http", "test_kill", "test_outage", "test_dark", "test_leaks",
          "test_contract_http")
 
-# These have servers of their own and take about as long as all others.
+# These, and tests/isolation, have servers of their own and take about as long as all others.
 CONVEYOR = ("test_conveyor", "test_reference", "test_kill")
 
 
@@ -19,10 +19,15 @@ def pytest_addoption(parser):
     parser.addoption("--part", choices=("conveyor", "rest"), help="only this half of all tests, by time")
 
 
+def of_conveyor(item):
+    """Is the test of the half that is called so?"""
+    return item.path.parent.name == "isolation" or item.module.__name__.startswith(CONVEYOR)
+
+
 def pytest_collection_modifyitems(config, items):
     """Stable: within a file the order is the file's."""
     if part := config.getoption("--part"):
-        items[:] = [item for item in items if item.module.__name__.startswith(CONVEYOR) == (part == "conveyor")]
+        items[:] = [item for item in items if of_conveyor(item) == (part == "conveyor")]
 
     def place(item):
         module = item.module.__name__

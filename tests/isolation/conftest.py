@@ -1,0 +1,37 @@
+"""What the isolation tests stand on: a migrated Postgres alone, and a whole suite with two tenants.
+
+Modules of tests/integration (rig, belt) and of docker/local (stack, servers) can be imported.
+"""
+import os
+import sys
+import tempfile
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+for _folder in ("docker/local", "tests/integration"):
+    sys.path.insert(0, os.path.join(ROOT, _folder))
+# pylint: disable=wrong-import-position
+import rig  # noqa: E402
+from stack import Stack, prepare_var  # noqa: E402
+
+
+@pytest.fixture(scope="session", name="database")
+def make_database():
+    """A stack of which only Postgres runs, migrated; no tenant in it but those a test makes."""
+    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
+    try:
+        stack.start_one("postgres")
+        stack.deploy()
+        yield stack
+    finally:
+        stack.down(wipe=True)
+
+
+@pytest.fixture(scope="session", name="suite")
+def make_suite():
+    """All servers and services, tenants "alfa" and "beta" with a key each: a rig.Rig."""
+    rig.make_samples()
+    with rig.temporary(("alfa", "beta"), services=("audit", "ocr", "outreach", "intake")) as plant:
+        yield plant
