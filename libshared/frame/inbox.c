@@ -19,8 +19,11 @@ static void note(struct inbox_entry *entry, const struct pg_rows *rows, size_t r
 {
 	int64_t epoch = pg_get_int(rows, row, 1);
 
-	if (epoch == 0 && entry->epoch > 0)
+	if (epoch < entry->epoch && (!entry->old || epoch < entry->before_epoch)) {
+		entry->old = true;
+		entry->before_epoch = epoch;
 		entry->before = pg_get_bytes(rows, row, 2);
+	}
 	if (epoch != entry->epoch)
 		return;
 	entry->known = true;
@@ -45,7 +48,7 @@ struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	if (ids == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < count; i++) {
-		entries[i].known = entries[i].seen = entries[i].foreign = false;
+		entries[i].known = entries[i].seen = entries[i].foreign = entries[i].old = false;
 		entries[i].before = (struct str){ 0 }; /* an earlier look's is in its own arena */
 		TRY(pg_array_add(ids, pg_id(entries[i].event_id)));
 	}

@@ -77,6 +77,11 @@ static const struct pg_statement finish = { "replay_finish",
 	"AND p.reason <> 'hold') RETURNING " COLUMNS
 	", grp, coalesce(who, 'unknown'), n_done, n_same, n_different, "
 	"n_gone, n_failed, n_held" };
+static const struct pg_statement look_skipped = { "replay_look_skipped",
+	"SELECT u.i FROM unnest($2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY "
+	"AS u (topic, part, off, i) WHERE EXISTS (SELECT FROM replay AS r WHERE r.grp = $1 "
+	"AND r.topic = u.topic AND r.part = u.part AND r.kind = 'skip' AND r.state = 'done' "
+	"AND NOT r.log_gone AND u.off >= r.from_offset AND u.off < r.to_offset)" };
 static const struct pg_statement advance = { "replay_advance",
 	"UPDATE replay SET next_offset = greatest(next_offset, $2::bigint), updated_at = now() "
 	"WHERE id = $1 AND kind = 'side'" };
@@ -413,6 +418,30 @@ struct err replay_forget(struct pg *pg, const struct journal_place *place)
 	TRY(pg_push(pg, &forget, args, 3));
 	TRY(journal_clear(pg, place));
 	return pg_sync(pg);
+}
+
+struct err replay_look_skipped(struct pg *pg, struct arena *arena, const char *group,
+	struct replay_place *items, size_t count)
+{
+	struct pg_array *topics = pg_array_new(arena, PG_KIND_TEXT, count);
+	struct pg_array *partitions = pg_array_new(arena, PG_KIND_INT, count);
+	struct pg_array *offsets = pg_array_new(arena, PG_KIND_INT, count);
+	const struct pg_rows *rows;
+
+	if (topics == NULL || partitions == NULL || offsets == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < count; i++) {
+		TRY(pg_array_add(topics, pg_text(items[i].topic)));
+		TRY(pg_array_add(partitions, pg_int(items[i].partition)));
+		TRY(pg_array_add(offsets, pg_int(items[i].offset)));
+		items[i].skipped = false;
+	}
+	const struct pg_arg args[] = { pg_text(group), pg_list(topics), pg_list(partitions),
+		pg_list(offsets) };
+	TRY(pg_query(pg, arena, &look_skipped, args, 4, &rows));
+	for (size_t r = 0; r < pg_count(rows); r++)
+		items[pg_get_int(rows, r, 0) - 1].skipped = true;
+	return err_ok();
 }
 
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next)

@@ -105,6 +105,19 @@ struct err replay_finish(struct pg *pg, struct arena *arena, int64_t id,
  * transaction of its own. */
 struct err replay_forget(struct pg *pg, const struct journal_place *place) ERR_MUST_USE;
 
+/* A record by its place in the log. */
+struct replay_place {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	bool skipped; /* set by replay_look_skipped */
+};
+
+/* Marks the records that an operator jumped over and that no live handling came to: those in a
+ * confirmed skip of the log of today. One query. Failures: those of port/pg, the arena is full. */
+struct err replay_look_skipped(struct pg *pg, struct arena *arena, const char *group,
+	struct replay_place *items, size_t count) ERR_MUST_USE;
+
 /* Where a side replay goes on after a crash; never back. A transaction of its own. */
 struct err replay_advance(struct pg *pg, int64_t id, int64_t next) ERR_MUST_USE;
 

@@ -187,6 +187,33 @@ struct err transact_judge(const struct transact *t, struct pg *pg, const struct 
 	return err_ok();
 }
 
+/* What a replay meets and the inbox does not know is either older than it, or was skipped. */
+static struct err find_skipped(const struct transact *t, struct pg *pg, struct transact_call *call)
+{
+	struct replay_place *places = arena_alloc(t->arena, (call->count + 1) * sizeof *places);
+	struct task **tasks = arena_alloc(t->arena, (call->count + 1) * sizeof *tasks);
+	size_t count = 0;
+
+	if (places == NULL || tasks == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < call->count; i++) {
+		const struct record *record = call->tasks[i].record;
+		const struct inbox_entry *entry = &call->tasks[i].entry;
+		if (entry->epoch == 0 || entry->old || call->tasks[i].fate != TASK_OPEN)
+			continue;
+		tasks[count] = &call->tasks[i];
+		places[count++] = (struct replay_place){ .topic = record->partition->topic,
+			.partition = record->partition->number,
+			.offset = record->offset };
+	}
+	if (count == 0)
+		return err_ok();
+	TRY(replay_look_skipped(pg, t->arena, t->conf->group, places, count));
+	for (size_t i = 0; i < count; i++)
+		tasks[i]->entry.skipped = places[i].skipped;
+	return err_ok();
+}
+
 struct err transact_find_seen(const struct transact *t, struct pg *pg, struct transact_call *call)
 {
 	struct inbox_entry *entries = arena_alloc(t->arena, call->count * sizeof *entries);
@@ -212,7 +239,7 @@ struct err transact_find_seen(const struct transact *t, struct pg *pg, struct tr
 		if (task->fate == TASK_OPEN && task->entry.seen)
 			task->fate = TASK_DUPLICATE;
 	}
-	return err_ok();
+	return find_skipped(t, pg, call);
 }
 
 struct err transact_find_held(const struct transact *t, struct pg *pg, struct transact_call *call)
@@ -280,7 +307,7 @@ struct err transact_close(const struct transact *t, struct pg *pg, struct outbox
 {
 	const struct record_past *past = &task->record->past;
 
-	if (past->epoch > 0)
+	if (past->epoch > 0 && !task->entry.skipped)
 		TRY(outbox_reconcile(
 			outbox, from, task->entry.before, past->epoch, &task->outputs));
 	TRY(outbox_hashes(outbox, from, t->arena, &task->entry.outputs));
@@ -317,11 +344,11 @@ struct err transact_end_notes(
 
 static void add_up(const struct task *task, struct replay_counts *counts)
 {
-	bool same = task->outputs.different == 0;
+	bool differs = task->outputs.different > 0;
 
 	counts->done += task->fate == TASK_DONE;
-	counts->same += task->fate == TASK_DONE && same;
-	counts->different += task->fate == TASK_DONE && !same;
+	counts->same += task->fate == TASK_DONE && !differs && !task->entry.skipped;
+	counts->different += task->fate == TASK_DONE && differs;
 	counts->gone += task->fate == TASK_GONE;
 	counts->held += task->fate == TASK_HELD;
 }

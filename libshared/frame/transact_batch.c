@@ -82,8 +82,9 @@ static struct err run_trial(const struct transact *t, struct pg *pg, struct tran
 	TRY(look_around(t, pg, call, &behind));
 	if (task->fate == TASK_OPEN) {
 		TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
-		TRY(outbox_reconcile(
-			call->outbox, 0, task->entry.before, task->entry.epoch, &task->outputs));
+		if (!task->entry.skipped)
+			TRY(outbox_reconcile(call->outbox, 0, task->entry.before, task->entry.epoch,
+				&task->outputs));
 		TRY(pg_sync(pg));
 	}
 	pg_rollback(pg);
