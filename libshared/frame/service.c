@@ -337,6 +337,17 @@ static int run(struct service_context *context)
 
 /* --- the command line --- */
 
+static void each_table(const struct service *service,
+	void (*show)(const struct conf_item *items, FILE *out), FILE *out)
+{
+	struct service_conf none;
+	struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
+
+	service_conf_tables(service, &none, NULL, tables);
+	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
+		show(t->items, out);
+}
+
 static int print(const struct service *service, const char *what)
 {
 	if (strcmp(what, "--version") == 0) {
@@ -344,9 +355,7 @@ static int print(const struct service *service, const char *what)
 		return 0;
 	}
 	if (strcmp(what, "--markdown") == 0) {
-		conf_markdown(service_conf_items, stdout);
-		if (service->conf != NULL)
-			conf_markdown(service->conf, stdout);
+		each_table(service, conf_markdown, stdout);
 		return 0;
 	}
 	bool help = strcmp(what, "--help") == 0;
@@ -355,9 +364,7 @@ static int print(const struct service *service, const char *what)
 		"usage: esteira-%s [--help|--version|--print-config|--markdown]\n"
 		"Runs until SIGTERM. Configured by the environment:\n",
 		service->name);
-	conf_help(service_conf_items, out);
-	if (service->conf != NULL)
-		conf_help(service->conf, out);
+	each_table(service, conf_help, out);
 	return help ? 0 : 2;
 }
 
@@ -395,9 +402,10 @@ static int configure_and_run(struct service_context *context, bool only_print)
 	struct err e = configure(context);
 
 	if (e.kind == ERR_OK && only_print) {
-		conf_print(service_conf_items, &context->conf, stdout);
-		if (service->conf != NULL)
-			conf_print(service->conf, context->own_conf, stdout);
+		struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
+		service_conf_tables(service, &context->conf, context->own_conf, tables);
+		for (const struct service_conf_table *t = tables; t->items != NULL; t++)
+			conf_print(t->items, t->base, stdout);
 		return 0;
 	}
 	if (e.kind == ERR_OK && service->prepare != NULL)

@@ -2,24 +2,26 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "frame/kafka_conf.h"
 #include "frame/service.h"
 
 enum { MAX_POLL_MS = 300000 };
 
 #define AT(member) offsetof(struct service_conf, member)
 
-const struct conf_item service_conf_items[] = {
-	{ "ESTEIRA_KAFKA_BROKERS", CONF_TEXT, AT(kafka_brokers), NULL, 0, 0, NULL,
+static const struct conf_item items[] = {
+	{ "ESTEIRA_KAFKA_BROKERS", CONF_TEXT, AT(kafka.brokers), NULL, 0, 0, NULL,
 		"Kafka bootstrap servers, host:port, comma-separated." },
-	{ "ESTEIRA_KAFKA_TOPIC_PREFIX", CONF_TEXT, AT(kafka_prefix), "esteira.", 0, 0, NULL,
+	{ "ESTEIRA_KAFKA_TOPIC_PREFIX", CONF_TEXT, AT(kafka.prefix), "esteira.", 0, 0, NULL,
 		"Prefix of every topic and group name." },
-	{ "ESTEIRA_KAFKA_SESSION_MS", CONF_INT, AT(kafka_session_ms), "45000", 6000, 300000, NULL,
+	{ "ESTEIRA_KAFKA_SESSION_MS", CONF_INT, AT(kafka.session_ms), "45000", 6000, 300000, NULL,
 		"How long a silent consumer stays in its group, milliseconds." },
-	{ "ESTEIRA_TOPICS_PARTITIONS", CONF_INT, AT(partitions), "12", 1, 1000, NULL,
+	{ "ESTEIRA_TOPICS_PARTITIONS", CONF_INT, AT(kafka.partitions), "12", 1, 1000, NULL,
 		"Partitions of every topic but ocr.jobs; fixed at birth." },
-	{ "ESTEIRA_TOPICS_OCR_PARTITIONS", CONF_INT, AT(ocr_partitions), "60", 1, 1000, NULL,
+	{ "ESTEIRA_TOPICS_OCR_PARTITIONS", CONF_INT, AT(kafka.ocr_partitions), "60", 1, 1000, NULL,
 		"Partitions of ocr.jobs: the most OCR workers that can share it; fixed at birth." },
 	{ "ESTEIRA_PG_URL", CONF_SECRET, AT(pg_url), NULL, 0, 0, NULL,
 		"Postgres URI of the role esteira_<service>." },
@@ -43,15 +45,30 @@ const struct conf_item service_conf_items[] = {
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
 
+void service_conf_tables(const struct service *service, struct service_conf *conf, void *own,
+	struct service_conf_table *ret_tables)
+{
+	const struct service_conf_table tables[SERVICE_CONF_TABLES + 1] = {
+		{ items, conf },
+		{ kafka_conf_items, &conf->kafka.security },
+		{ service->conf, own },
+	};
+
+	memcpy(ret_tables, tables, sizeof tables);
+}
+
 struct err service_conf_read(const struct service *service, struct arena *arena,
 	struct service_conf *ret_conf, void **ret_own)
 {
-	TRY(conf_read(service_conf_items, arena, ret_conf));
+	struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
+
 	*ret_own = arena_alloc(arena, service->conf_size + 1);
 	if (*ret_own == NULL)
 		return arena_overflow();
-	if (service->conf != NULL)
-		TRY(conf_read(service->conf, arena, *ret_own));
+	service_conf_tables(service, ret_conf, *ret_own, tables);
+	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
+		TRY(conf_read(t->items, arena, t->base));
+	TRY(kafka_security_try(&ret_conf->kafka.security, arena));
 	if (ret_conf->instance[0] == '\0') {
 		char host[64] = "host";
 		gethostname(host, sizeof host - 1);
@@ -83,12 +100,13 @@ struct err service_conf_names(const struct service *service, const struct servic
 	char start[ID_TEXT_BYTES];
 
 	*ret_names = (struct engine_names){
-		.space = { conf->kafka_prefix, conf->partitions, conf->ocr_partitions },
+		.space = { conf->kafka.prefix, conf->kafka.partitions, conf->kafka.ocr_partitions },
 		.pg = { conf->pg_url, conf->instance, 0 },
 		.frame = { conf->pg_frame_url, conf->instance, 0 },
-		.kafka = { .brokers = conf->kafka_brokers,
+		.kafka = { .brokers = conf->kafka.brokers,
 			.client = conf->instance,
-			.session_ms = (int)conf->kafka_session_ms,
+			.security = &conf->kafka.security,
+			.session_ms = (int)conf->kafka.session_ms,
 			.max_poll_ms = MAX_POLL_MS },
 	};
 	ret_names->replay_max = conf->replay_max;

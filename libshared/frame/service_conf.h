@@ -4,13 +4,18 @@
 
 #include "frame/conf.h"
 #include "frame/engine.h"
+#include "port/kafka_security.h"
 
 struct service;
 
+struct service_kafka_conf {
+	const char *brokers, *prefix;
+	int64_t session_ms, partitions, ocr_partitions;
+	struct kafka_security security;
+};
+
 struct service_conf {
-	const char *kafka_brokers, *kafka_prefix;
-	int64_t kafka_session_ms;
-	int64_t partitions, ocr_partitions;
+	struct service_kafka_conf kafka;
 	const char *pg_url, *pg_frame_url;
 	const char *admin_listen;
 	const char *instance;
@@ -18,9 +23,16 @@ struct service_conf {
 	const char *log_level;
 };
 
-extern const struct conf_item service_conf_items[];
+/* The tables of a service and where their structs are, ended by items NULL. */
+enum { SERVICE_CONF_TABLES = 3 };
+struct service_conf_table {
+	const struct conf_item *items;
+	void *base;
+};
+void service_conf_tables(const struct service *service, struct service_conf *conf, void *own,
+	struct service_conf_table *ret_tables);
 
-/* Both tables from the environment; *ret_own is the struct of service->conf. ERR_FATAL bad-config.
+/* All of them from the environment; *ret_own is the struct of service->conf. ERR_FATAL bad-config.
  */
 struct err service_conf_read(const struct service *service, struct arena *arena,
 	struct service_conf *ret_conf, void **ret_own) ERR_MUST_USE;

@@ -11,14 +11,18 @@
 #include "base/str.h"
 #include "model/envelope.h"
 
+struct kafka_security;
+
 struct kafka_conf {
-	const char *brokers; /* host:port,host:port */
-	const char *client;  /* client.id */
-	int session_ms;	     /* consumer: session.timeout.ms */
-	int max_poll_ms;     /* consumer: max.poll.interval.ms */
-	int linger_ms;	     /* producer: how long records gather; 0 = 1 ms */
-	int batch_records;   /* producer: so many wait no longer; 0 = 10,000 */
-	int metadata_ms;     /* consumer: how soon a topic made later is found; 0 = 5 minutes */
+	const char *brokers;		       /* host:port,host:port */
+	const char *client;		       /* client.id */
+	const struct kafka_security *security; /* borrowed for as long as handles are made; NULL:
+						  plaintext */
+	int session_ms;			       /* consumer: session.timeout.ms */
+	int max_poll_ms;		       /* consumer: max.poll.interval.ms */
+	int linger_ms;			       /* producer: how long records gather; 0 = 1 ms */
+	int batch_records;		       /* producer: so many wait no longer; 0 = 10,000 */
+	int metadata_ms; /* consumer: how soon a topic made later is found; 0 = 5 minutes */
 };
 
 enum { KAFKA_TOPIC_BYTES = 250, KAFKA_METADATA_BYTES = 128 };

@@ -4,6 +4,8 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "port/kafka_security.h"
+
 enum { FOR_BOTH, FOR_CONSUMER, FOR_PRODUCER };
 
 /* Each line departs from librdkafka's default for the reason beside it. */
@@ -73,8 +75,10 @@ struct rd_kafka_conf_s *kafka_settings_make(
 	const struct kafka_conf *conf, bool consumer, const char *group)
 {
 	rd_kafka_conf_t *made = rd_kafka_conf_new();
+	char why[128];
 	bool good = set(made, "bootstrap.servers", conf->brokers) &&
-		    set(made, "client.id", conf->client);
+		    set(made, "client.id", conf->client) &&
+		    kafka_security_apply(conf->security, made, why);
 
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		if (settings[i].whom == FOR_BOTH || (settings[i].whom == FOR_CONSUMER) == consumer)

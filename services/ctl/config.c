@@ -2,7 +2,9 @@
 
 #include <stddef.h>
 
+#include "port/kafka.h"
 #include "frame/conf.h"
+#include "frame/kafka_conf.h"
 
 #define AT(member) offsetof(struct config, member)
 #define END                                                                                        \
@@ -41,10 +43,12 @@ static const struct conf_item seal_items[] = {
 static const struct {
 	unsigned setting;
 	const struct conf_item *items;
+	size_t at; /* where in struct config their struct begins */
 } tables[] = {
-	{ CONFIG_KAFKA, kafka_items },
-	{ CONFIG_PG, pg_items },
-	{ CONFIG_SEAL, seal_items },
+	{ CONFIG_KAFKA, kafka_items, 0 },
+	{ CONFIG_KAFKA, kafka_conf_items, AT(security) },
+	{ CONFIG_PG, pg_items, 0 },
+	{ CONFIG_SEAL, seal_items, 0 },
 };
 
 enum { TABLES = sizeof tables / sizeof *tables };
@@ -55,9 +59,18 @@ struct err config_read(unsigned settings, struct arena *arena, struct config *re
 
 	for (size_t i = 0; i < TABLES; i++)
 		if ((settings & tables[i].setting) != 0)
-			TRY(conf_read(tables[i].items, arena, &config));
+			TRY(conf_read(tables[i].items, arena, (char *)&config + tables[i].at));
+	if ((settings & CONFIG_KAFKA) != 0)
+		TRY(kafka_security_try(&config.security, arena));
 	*ret_config = config;
 	return err_ok();
+}
+
+struct kafka_conf config_kafka(const struct config *config)
+{
+	return (struct kafka_conf){
+		.brokers = config->brokers, .client = "estctl", .security = &config->security
+	};
 }
 
 void config_help(unsigned settings, FILE *out)

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "port/kafka_security.h"
 #include "command.h"
 
 enum {
@@ -18,8 +19,11 @@ enum {
 	CONFIG_SEAL = 4,
 };
 
+struct kafka_conf;
+
 struct config {
 	const char *brokers, *prefix;
+	struct kafka_security security;
 	int64_t partitions, ocr_partitions, replicas;
 	const char *pg_owner_url;
 	const char *seal_master_file;
@@ -33,5 +37,8 @@ struct err config_read(unsigned settings, struct arena *arena, struct config *re
 
 /* Their help text. */
 void config_help(unsigned settings, FILE *out);
+
+/* How its clients reach the brokers; borrows config. */
+struct kafka_conf config_kafka(const struct config *config);
 
 #endif

@@ -23,7 +23,7 @@ struct groups_look {
 
 struct err groups_look_open(const struct command_call *call, struct groups_look **ret_look)
 {
-	const struct kafka_conf conf = { .brokers = call->config->brokers, .client = "estctl" };
+	const struct kafka_conf conf = config_kafka(call->config);
 	struct groups_look *look SCOPED(groups_look_close) = calloc(1, sizeof *look);
 
 	if (look == NULL)

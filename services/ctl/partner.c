@@ -193,7 +193,7 @@ static struct err await_topic(struct kafka_admin *admin, const char *name)
 static struct err create_topics(const struct command_call *call)
 {
 	struct kafka_admin *admin SCOPED(close_admin) = NULL;
-	const struct kafka_conf conf = { .brokers = call->config->brokers, .client = "estctl" };
+	const struct kafka_conf conf = config_kafka(call->config);
 	const char *names[2] = {
 		arena_printf(call->arena, "%spartner.%s.in", call->config->prefix, call->operand),
 		arena_printf(call->arena, "%spartner.%s.dlq", call->config->prefix, call->operand),

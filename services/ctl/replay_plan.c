@@ -71,7 +71,7 @@ static void close_reader(struct kafka_reader **reader)
 
 static struct err count_partitions(const struct command_call *call, size_t *ret_count)
 {
-	const struct kafka_conf conf = { .brokers = call->config->brokers, .client = "estctl" };
+	const struct kafka_conf conf = config_kafka(call->config);
 	struct kafka_admin *admin SCOPED(close_admin) = NULL;
 	const char *topic = command_value(call, "--topic");
 	int count = 0;
@@ -129,7 +129,7 @@ static struct err make_parts(
 struct err replay_plan_look(
 	const struct command_call *call, struct pg *pg, struct replay_plan *plan)
 {
-	const struct kafka_conf conf = { .brokers = call->config->brokers, .client = "estctl" };
+	const struct kafka_conf conf = config_kafka(call->config);
 	struct kafka_reader *reader SCOPED(close_reader) = NULL;
 	size_t count = 0;
 

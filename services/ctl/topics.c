@@ -156,7 +156,7 @@ struct err topics_judge(const struct codec_list *rows, struct arena *arena)
 
 static struct err open_admin(const struct config *config, struct kafka_admin **ret_admin)
 {
-	const struct kafka_conf conf = { .brokers = config->brokers, .client = "estctl" };
+	const struct kafka_conf conf = config_kafka(config);
 
 	return kafka_admin_open(&conf, ret_admin);
 }
