@@ -35,7 +35,8 @@ static void run_after(struct worker *worker, struct task *task)
 	const struct route *route = task->record->route;
 	struct err e = err_ok();
 
-	if (task->fate != TASK_DONE || transact_batch_is_verify(task->record))
+	if (task->fate != TASK_DONE ||
+		(transact_batch_is_verify(task->record) && !task->entry.skipped))
 		return;
 	if (route->after != NULL)
 		e = transact_step(task, route->after);

@@ -80,11 +80,10 @@ static struct err run_trial(const struct transact *t, struct pg *pg, struct tran
 	struct transact_behind behind;
 
 	TRY(look_around(t, pg, call, &behind));
-	if (task->fate == TASK_OPEN) {
+	if (task->fate == TASK_OPEN && !task->entry.skipped) {
 		TRY(transact_step_in(pg, call->outbox, task, task->record->route->handle));
-		if (!task->entry.skipped)
-			TRY(outbox_reconcile(call->outbox, 0, task->entry.before, task->entry.epoch,
-				&task->outputs));
+		TRY(outbox_reconcile(
+			call->outbox, 0, task->entry.before, task->entry.epoch, &task->outputs));
 		TRY(pg_sync(pg));
 	}
 	pg_rollback(pg);
@@ -111,7 +110,8 @@ static struct err verify(const struct transact *t, struct task *task, size_t cou
 	struct transact_call note = { .run = run_note, .tasks = task, .count = count };
 
 	TRY(transact_run(t, &trial));
-	if (task->fate == TASK_PARKED) /* what waits before it is handled first, for real */
+	/* what waits before it is handled first, for real; so is what was skipped */
+	if (task->fate == TASK_PARKED || task->entry.skipped)
 		return handle(t, task, count);
 	return task->fate == TASK_STALE ? err_ok() : transact_run(t, &note);
 }

@@ -11,7 +11,8 @@
 struct err transact_batch_handle(const struct transact *t, struct task *tasks, size_t count)
 	ERR_MUST_USE;
 
-/* ROUTE_VERIFY in a replay: handle() and roll back, then note how the outputs compare. */
+/* ROUTE_VERIFY in a replay: handle() and roll back, then note how the outputs compare. What was
+ * skipped has nothing to compare with: it is handled, as it would have been. */
 struct err transact_batch_verify(const struct transact *t, struct task *task) ERR_MUST_USE;
 bool transact_batch_is_verify(const struct record *record);
 
