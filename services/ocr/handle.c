@@ -132,6 +132,7 @@ struct err handle_claimed(struct scope *scope, const void *payload)
 
 	TRY(new_job(scope, payload, &job));
 	scope->user = job;
+	TRY(object_check(job->received, job->key.tenant, scope->arena));
 	TRY(store_load_open_job(scope->pg, scope->arena, &job->key, &job->open, &open));
 	if (!open) {
 		job->end = END_GONE;

@@ -10,7 +10,7 @@
 
 /* Is the job still open? Then: its secrets, and the event started. ERR_RETRY redis-away: there is
  * no place for a result. ERR_REJECT secret-missing, undecryptable: the tenant has no key we can
- * open. */
+ * open; tenant-mismatch: the signed paths are of another object than this tenant's job's. */
 struct err handle_claimed(struct scope *scope, const void *payload) ERR_MUST_USE;
 
 /* Fetch, open, read, store the result. ERR_RETRY: of storage, Redis, Postgres. */

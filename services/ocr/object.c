@@ -1,6 +1,7 @@
 #include "object.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +19,49 @@ enum {
 	DELETE_TIMEOUT_MS = 3000,
 	DELETE_AGAIN_MS = 200,
 };
+
+/* --- whose it is --- */
+
+/* A name that no server and no client takes for anything but itself. */
+static bool is_plain_segment(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (memchr("abcdefghijklmnopqrstuvwxyz0123456789.-", text.ptr[i], 38) == NULL)
+			return false;
+	return text.len > 0 && text.ptr[0] != '.';
+}
+
+static bool is_at(const char *path, struct str wanted)
+{
+	struct str query, object;
+	struct str place = str_cut(str_of(path), '?', &query);
+
+	if (!str_starts(place, STR("/")))
+		return false;
+	const struct str bucket =
+		str_cut((struct str){ place.ptr + 1, place.len - 1 }, '/', &object);
+	return is_plain_segment(bucket) && str_eq(object, wanted);
+}
+
+struct err object_check(
+	const struct events_received *paths, struct tenant tenant, struct arena *arena)
+{
+	const char *const all[] = { paths->get_path, paths->head_path, paths->delete_path };
+	char owner[ID_TEXT_BYTES], job[ID_TEXT_BYTES];
+
+	id_format(tenant.id, owner);
+	id_format(paths->job_id, job);
+	const char *wanted = arena_printf(arena, "%s/%s.enc", owner, job);
+	if (wanted == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (!is_at(all[i], str_of(wanted)))
+			return err_reject(ERR_CODE_TENANT_MISMATCH,
+				"a signed path names another object than the job's");
+	return err_ok();
+}
+
+/* --- fetching --- */
 
 struct err object_fetch(const struct object_place *place, const struct events_received *paths,
 	int64_t timeout_ms, struct http_response *ret_sealed)

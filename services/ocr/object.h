@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "model/tenant.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,12 @@ struct object_place {
 	size_t max_bytes; /* of an encrypted document */
 	struct arena *arena;
 };
+
+/* Do the three paths name the one object of this tenant's job, "/bucket/{tenant}/{job}.enc",
+ * written in no other way? A signature says that intake signed a path, not for whom. ERR_REJECT
+ * tenant-mismatch: they do not. Any thread. */
+struct err object_check(const struct events_received *paths, struct tenant tenant,
+	struct arena *arena) ERR_MUST_USE;
 
 /* GET; ret_sealed->body is the envelope, ended by http_response_done. ERR_REJECT not-found: it was
  * deleted; record-too-large: over max_bytes; bad-parameter: no path. ERR_RETRY storage-away,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 
+#include "answer.h"
 #include "child.h"
 #include "document_reader.h"
 #include "permit.h"
@@ -124,23 +125,6 @@ static void free_slot(struct run *run, struct slot *slot)
 	permit_give(run->work->reader->recognisers_fd);
 }
 
-/* Checks an answer, which comes from a process that has seen the bitmap. */
-static bool take_answer(struct str bytes, struct jail_answer *ret_answer, struct str *ret_text)
-{
-	struct jail_answer answer;
-
-	if (bytes.len < sizeof answer)
-		return false;
-	memcpy(&answer, bytes.ptr, sizeof answer);
-	struct str text = { bytes.ptr + sizeof answer, bytes.len - sizeof answer };
-	if (answer.magic != JAIL_MAGIC || answer.text_bytes != text.len ||
-		answer.confidence_centi > 10000 || answer.quarter_turns > 3 || !str_is_utf8(text))
-		return false;
-	*ret_answer = answer;
-	*ret_text = text;
-	return true;
-}
-
 /* Why the try failed as a whole, or NONE; *ret_answer is set with NONE. */
 static struct err try_outcome(
 	const struct slot *slot, struct jail_answer *ret_answer, enum err_code *ret_outcome)
@@ -158,7 +142,7 @@ static struct err try_outcome(
 	TRY(child_outcome(&slot->render, &drawn));
 	TRY(child_outcome(&slot->recognise, &read));
 	if (read == ERR_CODE_NONE &&
-		(!take_answer(buf_str(&slot->answer), ret_answer, &text) ||
+		(!answer_take(buf_str(&slot->answer), ret_answer, &text) ||
 			ret_answer->verdict >= sizeof verdicts / sizeof *verdicts))
 		read = ERR_CODE_BROKEN;
 	if (read == ERR_CODE_NONE)
@@ -179,7 +163,7 @@ static void finish_page(struct run *run, struct slot *slot)
 		.time_ms = clock_mono_ms() - slot->started_ms,
 	};
 
-	bool valid = take_answer(buf_str(&slot->best), &answer, &page.text);
+	bool valid = answer_take(buf_str(&slot->best), &answer, &page.text);
 	char *text = valid ? malloc(page.text.len + 1) : NULL;
 	if (text == NULL) {
 		run->outcome = ERR_CODE_RESOURCE_LIMIT;
@@ -329,7 +313,7 @@ static struct err judge_probe(const struct slot *slot)
 	struct str text;
 
 	TRY(child_outcome(&slot->recognise, &outcome));
-	if (outcome == ERR_CODE_NONE && take_answer(buf_str(&slot->answer), &answer, &text) &&
+	if (outcome == ERR_CODE_NONE && answer_take(buf_str(&slot->answer), &answer, &text) &&
 		answer.verdict == JAIL_READ && probe_is_text(text))
 		return err_ok();
 	return err_fatal(ERR_CODE_INTERNAL, "the recogniser no longer reads the probe");

@@ -8,6 +8,8 @@
 #ifndef ESTEIRA_OCR_JAIL_REQUEST_H
 #define ESTEIRA_OCR_JAIL_REQUEST_H
 
+#include "base/str.h"
+
 #include <stdint.h>
 
 enum {
@@ -44,6 +46,10 @@ struct jail_request {
 };
 
 enum { JAIL_REQUEST_FDS = 3 };
+
+/* One request as the zygote takes it: false unless it has the size, the magic and every number
+ * within its bounds; *ret_request is then not to be used. Any thread. */
+bool request_take(struct str bytes, struct jail_request *ret_request);
 
 /* What the kernel refused. */
 enum jail_missing { JAIL_NO_LANDLOCK = 1, JAIL_NO_SECCOMP = 2 };

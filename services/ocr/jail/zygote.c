@@ -144,17 +144,6 @@ static _Noreturn void live(
 	give_up(JAIL_NO_PROGRAM);
 }
 
-/* Our worker is trusted, but a broken build of it should fail here and not in a child. */
-static bool acceptable(const struct jail_request *request)
-{
-	return request->magic == JAIL_MAGIC && request->task < JAIL_TASK_COUNT &&
-	       request->page_first >= 1 && request->page_first <= request->page_last &&
-	       request->page_last <= JAIL_PAGE_MAX && request->dpi >= 1 &&
-	       request->dpi <= JAIL_DPI_MAX && request->smooth <= JAIL_SMOOTH_MAX &&
-	       request->turns <= JAIL_TURNS_UNKNOWN && request->cpu_s >= 1 &&
-	       request->memory_bytes >= 1;
-}
-
 static void report(int control_fd, int status, const struct rusage *usage)
 {
 	struct jail_report message = { .magic = JAIL_MAGIC, .status = status };
@@ -168,14 +157,15 @@ static void report(int control_fd, int status, const struct rusage *usage)
 	send(control_fd, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void start(struct zygote *zygote, const struct jail_request *request, const int *fds)
+static void start(struct zygote *zygote, struct str bytes, const int *fds)
 {
+	struct jail_request request;
 	pid_t pid = -1;
 
-	if (acceptable(request) && zygote->child_count < JAIL_CHILDREN_MAX)
+	if (request_take(bytes, &request) && zygote->child_count < JAIL_CHILDREN_MAX)
 		pid = fork();
 	if (pid == 0)
-		live(zygote, request, fds);
+		live(zygote, &request, fds);
 	close(fds[1]);
 	close(fds[2]);
 	if (pid < 0) {
@@ -213,7 +203,7 @@ static bool receive(struct zygote *zygote)
 	size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	memcpy(fds, CMSG_DATA(head), count * sizeof(int));
 	if (count == JAIL_REQUEST_FDS && n == (ssize_t)sizeof request) {
-		start(zygote, &request, fds);
+		start(zygote, (struct str){ (const char *)&request, sizeof request }, fds);
 		return true;
 	}
 	for (size_t i = 0; i < count; i++)

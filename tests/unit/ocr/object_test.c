@@ -160,6 +160,52 @@ START_TEST(stays_at_its_endpoint)
 }
 END_TEST
 
+/* --- whose it is --- */
+
+#define TENANT "018f4d3a-7b1c-7000-8000-0123456789ab"
+#define OTHER  "018f4d3a-7b1c-7000-8000-0123456789ac"
+#define JOB    "018f4d3a-7b1c-7000-9000-0123456789ab"
+#define GOOD   "/esteira-documents/" TENANT "/" JOB ".enc?X-Amz-Signature=0"
+
+/* A path signed for another object opened it for this job. */
+START_TEST(takes_the_object_of_the_job_alone)
+{
+	static const char *const bad[] = {
+		"/b/" OTHER "/" JOB ".enc?x",
+		"/b/" TENANT "/" OTHER ".enc?x",
+		"/b/" TENANT "/../" OTHER "/" JOB ".enc?x",
+		"/b/" OTHER "/" JOB ".enc?/b/" TENANT "/" JOB ".enc",
+		"/b/" OTHER "/" JOB ".enc/" TENANT "/" JOB ".enc?x",
+		"/../" TENANT "/" JOB ".enc?x",
+		"/b%2f/" TENANT "/" JOB ".enc?x",
+		"//" TENANT "/" JOB ".enc?x",
+		"/b//" TENANT "/" JOB ".enc?x",
+		"/" TENANT "/" JOB ".enc?x",
+		"/b/" TENANT "/" JOB ".enc/?x",
+		"/b/" TENANT "/" JOB "?x",
+		"b/" TENANT "/" JOB ".enc?x",
+		"",
+	};
+	struct arena *arena = arena_new(1 << 16);
+	struct events_received named = { .get_path = GOOD, .head_path = GOOD, .delete_path = GOOD };
+	const char **const each[] = { &named.get_path, &named.head_path, &named.delete_path };
+	struct tenant tenant;
+
+	ck_assert(id_parse(STR(TENANT), &tenant.id) && id_parse(STR(JOB), &named.job_id));
+	ck_assert_int_eq(object_check(&named, tenant, arena).kind, ERR_OK);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		for (size_t j = 0; j < COUNT(each); j++) {
+			*each[j] = bad[i];
+			struct err e = object_check(&named, tenant, arena);
+			ck_assert(e.kind == ERR_REJECT && err_is(e, ERR_CODE_TENANT_MISMATCH));
+			*each[j] = GOOD;
+		}
+	ck_assert(id_parse(STR(OTHER), &tenant.id));
+	ck_assert_int_eq(object_check(&named, tenant, arena).kind, ERR_REJECT);
+	arena_free(arena);
+}
+END_TEST
+
 /* --- opening --- */
 
 struct envelope {
@@ -282,6 +328,7 @@ int main(void)
 	tcase_add_loop_test(tests, deletes_until_it_is_gone, 0, COUNT(deletions));
 	tcase_add_loop_test(tests, fetches_the_object, 0, COUNT(fetches));
 	tcase_add_test(tests, stays_at_its_endpoint);
+	tcase_add_test(tests, takes_the_object_of_the_job_alone);
 	tcase_add_test(tests, opens_into_a_sealed_file);
 	tcase_add_test(tests, opens_nothing_else);
 	suite_add_tcase(suite, tests);
