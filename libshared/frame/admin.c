@@ -122,6 +122,14 @@ static double read_parked_overflow(void *arg)
 	return (double)view.overflow;
 }
 
+static double read_parked_suspended(void *arg)
+{
+	struct park_view view;
+
+	park_look(arg, &view);
+	return (double)view.suspended;
+}
+
 static double read_parked_held(void *arg)
 {
 	struct park_view view;
@@ -228,6 +236,7 @@ static const struct watch {
 	{ { .name = NULL }, read_parked_due, "due", OF_PARK },
 	{ { .name = NULL }, read_parked_blocked, "blocked", OF_PARK },
 	{ { .name = NULL }, read_parked_overflow, "overflow", OF_PARK },
+	{ { .name = NULL }, read_parked_suspended, "suspended", OF_PARK },
 	{ { .name = NULL }, read_parked_held, "held", OF_PARK },
 	{ { METRICS_GAUGE, "esteira_brakes_open",
 		  "Pairs of route and tenant that are stopped for a while.", { NULL }, NULL, 0 },
@@ -308,8 +317,9 @@ static void write_conveyor(const struct admin *admin, struct buf *out)
 	buf_addf(
 		out, ",\"partitions\":%zu,\"braked\":%zu,\"holds\":", view.partitions, view.braked);
 	consumer_write_holds(consumer, out);
-	buf_addf(out, ",\"parked\":{\"due\":%lld,\"blocked\":%lld,\"overflow\":%lld,\"held\":%lld}",
-		(long long)parked.due, (long long)parked.blocked, (long long)parked.overflow,
+	buf_addf(out, ",\"parked\":{\"due\":%lld,\"blocked\":%lld,\"overflow\":%lld,",
+		(long long)parked.due, (long long)parked.blocked, (long long)parked.overflow);
+	buf_addf(out, "\"suspended\":%lld,\"held\":%lld}", (long long)parked.suspended,
 		(long long)parked.held);
 }
 

@@ -15,6 +15,7 @@
 #include "frame/execute.h"
 #include "frame/gate.h"
 #include "frame/gather.h"
+#include "frame/halt.h"
 #include "frame/inbox.h"
 #include "frame/metrics.h"
 #include "frame/park.h"
@@ -38,6 +39,7 @@ enum {
 struct threads {
 	pthread_t workers[WORKERS_MAX], poll, relay;
 	pthread_mutex_t alone; /* execute.h */
+	struct arena *arena;   /* of the relay's thread */
 	int worker_count;
 	bool poll_runs, relay_runs;
 	_Atomic bool relay_stops;
@@ -57,7 +59,7 @@ struct engine {
 	struct execute_shared shared;
 	struct park *park;
 	struct brake_table *brakes;
-	struct arena *arena; /* of the relay's thread */
+	struct halt *halt;
 	struct consumer *consumer;
 	struct execute_conf execute;
 	struct counters counters;
@@ -126,7 +128,7 @@ static void *poll_main(void *arg)
 }
 
 struct chores {
-	int64_t renewed_ms, maintained_ms, asked_ms, redrive_ms, counted_ms;
+	int64_t renewed_ms, maintained_ms, asked_ms, redrive_ms, counted_ms, released_ms;
 	struct err kafka; /* the last answer */
 	bool no_effects;  /* no route makes any, and none was found */
 };
@@ -142,9 +144,9 @@ static struct err redrive(struct engine *engine, struct chores *chores)
 	relay_look(engine->relay, &view);
 	if (!view.leader || engine->conf.names->topic_count == 0)
 		return err_ok();
-	arena_reset(engine->arena);
-	struct err e = redrive_turn(
-		engine->relay_pg, engine->arena, engine->conf.names->group, engine->conf.version);
+	arena_reset(engine->threads.arena);
+	struct err e = redrive_turn(engine->relay_pg, engine->threads.arena,
+		engine->conf.names->group, engine->conf.version);
 	/* a long list of letters that all wait for something must not be all that this thread does
 	 */
 	chores->redrive_ms += REDRIVE_REST * (clock_mono_ms() - from_ms);
@@ -170,13 +172,29 @@ static struct err count_effects(struct engine *engine, struct chores *chores)
 	chores->counted_ms = clock_mono_ms();
 	relay_look(engine->relay, &view);
 	if (view.leader) {
-		arena_reset(engine->arena);
-		TRY(effect_count(engine->relay_pg, engine->arena, counts));
+		arena_reset(engine->threads.arena);
+		TRY(effect_count(engine->relay_pg, engine->threads.arena, counts));
 		chores->no_effects = !engine->counters.ledgered && counts[EFFECT_INTENT] == 0 &&
 				     counts[EFFECT_SENDING] == 0 && counts[EFFECT_UNKNOWN] == 0;
 	}
 	if (!chores->no_effects)
 		show_effects(engine, counts);
+	return err_ok();
+}
+
+/* Who is halted is every process's to know; what waits for an activation is released by one. */
+static struct err look_at_tenants(struct engine *engine, struct chores *chores)
+{
+	int64_t now = clock_mono_ms();
+	struct relay_view view;
+	size_t count = 0;
+
+	TRY(halt_turn(engine->halt, engine->relay_pg, engine->threads.arena));
+	relay_look(engine->relay, &view);
+	if (!view.leader || now - chores->released_ms < HALT_TURN_MS)
+		return err_ok();
+	TRY(halt_release(engine->relay_pg, engine->threads.arena, &count));
+	chores->released_ms = count < HALT_RELEASE_MAX ? now : 0;
 	return err_ok();
 }
 
@@ -189,8 +207,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 
 	if (now - chores->renewed_ms >= CLAIM_RENEW_MS) {
 		chores->renewed_ms = now;
-		arena_reset(engine->arena);
-		e = claim_set_renew(engine->shared.claims, engine->relay_pg, engine->arena,
+		arena_reset(engine->threads.arena);
+		e = claim_set_renew(engine->shared.claims, engine->relay_pg, engine->threads.arena,
 			engine->conf.names->owner);
 		health_report(
 			engine->conf.health, HEALTH_POSTGRES, e, (clock_mono_ms() - now) * 1000);
@@ -203,6 +221,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 		if (e.kind == ERR_OK)
 			e = deadletter_forget(engine->relay_pg);
 	}
+	if (e.kind == ERR_OK)
+		e = look_at_tenants(engine, chores);
 	if (e.kind == ERR_OK && now >= chores->redrive_ms)
 		e = redrive(engine, chores);
 	if (e.kind == ERR_OK && !chores->no_effects && now - chores->counted_ms >= EFFECTS_MS)
@@ -312,9 +332,14 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.shared = engine->shared,
 		.park = engine->park,
 		.brakes = engine->brakes,
+		.halt = engine->halt,
 		.health = engine->conf.health,
 		.hooks = { on_count, on_dead, on_fatal, engine } };
 	engine->counters.ledgered = makes_effects(routes);
+	/* before any worker asks; who cannot be asked now has no connection for records either */
+	struct err e = halt_turn(engine->halt, engine->relay_pg, engine->threads.arena);
+	if (e.kind == ERR_FATAL)
+		return e;
 	TRY(start_thread(&running->relay, relay_main, engine));
 	running->relay_runs = true;
 	if (names->topic_count == 0)
@@ -395,11 +420,12 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	engine->park = park_new(conf->names->group);
 	engine->brakes = brake_table_new();
-	engine->arena = arena_new(CHORES_BYTES);
+	engine->halt = halt_new(conf->outlives);
+	engine->threads.arena = arena_new(CHORES_BYTES);
 	if (engine->shared.claims != NULL && engine->shared.gather != NULL &&
 		engine->shared.gate != NULL && engine->park != NULL && engine->brakes != NULL &&
-		engine->arena != NULL && engine->schedule != NULL && engine->pool != NULL &&
-		engine->consumer_pg != NULL && engine->relay_pg != NULL)
+		engine->halt != NULL && engine->threads.arena != NULL && engine->schedule != NULL &&
+		engine->pool != NULL && engine->consumer_pg != NULL && engine->relay_pg != NULL)
 		e = relay_open(engine->relay_pg, &conf->names->kafka, conf->names->outbox.service,
 			&engine->relay);
 	if (e.kind != ERR_OK) {
@@ -423,7 +449,8 @@ void engine_close(struct engine *engine)
 	crowd_free(engine->shared.crowd);
 	park_free(engine->park);
 	brake_table_free(engine->brakes);
-	arena_free(engine->arena);
+	halt_free(engine->halt);
+	arena_free(engine->threads.arena);
 	schedule_free(engine->schedule);
 	pg_pool_free(engine->pool);
 	pg_free(engine->consumer_pg);
@@ -460,4 +487,9 @@ struct park *engine_park(struct engine *engine)
 struct brake_table *engine_brakes(struct engine *engine)
 {
 	return engine->brakes;
+}
+
+struct halt *engine_halt(struct engine *engine)
+{
+	return engine->halt;
 }

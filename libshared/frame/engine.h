@@ -13,6 +13,7 @@
 
 struct consumer;
 struct engine;
+struct halt;
 struct health;
 struct metrics;
 struct park;
@@ -40,6 +41,7 @@ struct engine_conf {
 	const char *version;
 	struct health *health;
 	struct metrics *metrics;
+	bool outlives;			       /* it goes on for every tenant: frame/erase */
 	void (*fail)(void *arg, struct err e); /* the process has to end; any thread */
 	void *arg;
 };
@@ -68,6 +70,7 @@ struct pg_pool *engine_pool(struct engine *engine);
 struct schedule *engine_schedule(struct engine *engine);
 struct park *engine_park(struct engine *engine);
 struct brake_table *engine_brakes(struct engine *engine);
+struct halt *engine_halt(struct engine *engine);
 struct consumer *engine_consumer(const struct engine *engine); /* NULL: nothing is read */
 
 #endif

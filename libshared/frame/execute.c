@@ -7,6 +7,7 @@
 #include "frame/crowd.h"
 #include "frame/failure.h"
 #include "frame/gather.h"
+#include "frame/halt.h"
 #include "frame/transact_batch.h"
 #include "frame/transact_end.h"
 #include "frame/transact_work.h"
@@ -82,7 +83,8 @@ static bool run_alone(struct worker *worker, struct record *record)
 
 	arena_reset(worker->transact.arena);
 	struct err e = transact_read(&worker->transact, record, task);
-	if (e.kind == ERR_OK && !is_allowed(worker, task, &goes_on))
+	if (failure_halt(worker, task, &goes_on) ||
+		(e.kind == ERR_OK && !is_allowed(worker, task, &goes_on)))
 		return goes_on;
 	if (e.kind == ERR_OK)
 		e = transact_batch_is_verify(record)
@@ -124,6 +126,8 @@ static struct err read_all(struct worker *worker, size_t records)
 		TRY(transact_read(&worker->transact, record, task));
 		const struct brake_pair pair = worker_pair(task);
 		see(worker, task, &pair, now_ms);
+		if (halt_state(worker->conf->halt, task->event.tenant) != TENANT_ACTIVE)
+			return err_retry(ERR_CODE_TRY_AGAIN, "a tenant is not in use");
 		if (brake_is_on(worker->conf->brakes, &pair))
 			return err_retry(ERR_CODE_TRY_AGAIN, "a brake is on");
 	}
@@ -230,7 +234,8 @@ static bool run_work(struct worker *worker, struct record *record)
 
 	arena_reset(worker->transact.arena);
 	struct err e = transact_read(&worker->transact, record, task);
-	if (e.kind == ERR_OK && !is_allowed(worker, task, &goes_on))
+	if (failure_halt(worker, task, &goes_on) ||
+		(e.kind == ERR_OK && !is_allowed(worker, task, &goes_on)))
 		return goes_on;
 	if (e.kind == ERR_OK) {
 		const struct crowd_call call = { worker_pair(task), worker,
@@ -264,7 +269,10 @@ static void run_overflow(struct worker *worker, size_t records)
 	arena_reset(arena);
 	for (size_t i = 0; i < records; i++) {
 		struct task *task = &worker->tasks[count];
+		bool goes_on;
 		struct err e = transact_name(&worker->transact, worker->records[i], task);
+		if (failure_halt(worker, task, &goes_on))
+			continue;
 		if (e.kind == ERR_OK)
 			count++;
 		else

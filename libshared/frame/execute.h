@@ -19,6 +19,7 @@ struct claim_set;
 struct crowd;
 struct gate;
 struct gather;
+struct halt;
 struct park;
 struct pg_pool;
 struct relay;
@@ -26,8 +27,8 @@ struct relay;
 /* What the process wants to know of its workers; any worker's thread. */
 struct execute_hooks {
 	/* A record came to an end, or not: outcome "done", "duplicate", "retry", "again", "dead",
-	 * "fenced", "claimed", "parked", "gone", "held", "stale". took_us < 0: not measured;
-	 * handler_us, its part in the service's own steps, 0: none ran. */
+	 * "fenced", "claimed", "parked", "gone", "held", "stale", "suspended", "erased". took_us <
+	 * 0: not measured; handler_us, its part in the service's own steps, 0: none ran. */
 	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us,
 		int64_t handler_us);
 	/* A record became a dead letter (or did so again). */
@@ -58,6 +59,7 @@ struct execute_conf {
 	struct execute_shared shared;
 	struct park *park;
 	struct brake_table *brakes;
+	struct halt *halt;
 	struct health *health;
 	struct execute_hooks hooks;
 };

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "frame/brake.h"
+#include "frame/halt.h"
 #include "frame/journal.h"
 #include "frame/transact_end.h"
 #include "port/pg.h"
@@ -134,6 +135,11 @@ static bool bury(struct worker *worker, struct task *task, struct err why)
 	return true;
 }
 
+static const char *outcome_of(enum park_reason reason)
+{
+	return reason == PARK_RETRY ? "retry" : reason == PARK_SUSPENDED ? "suspended" : "parked";
+}
+
 /* The lane goes on: what comes behind sees the parked row and parks behind it. */
 static bool park(struct worker *worker, struct task *task, const struct park_entry *entry)
 {
@@ -142,7 +148,7 @@ static bool park(struct worker *worker, struct task *task, const struct park_ent
 	struct err e = transact_end_park(&worker->transact, task, entry, 1);
 	if (e.kind != ERR_OK)
 		return end_failed(worker, task, "record.parking_failed", e);
-	worker_count(worker, task, entry->reason == PARK_RETRY ? "retry" : "parked", -1);
+	worker_count(worker, task, outcome_of(entry->reason), -1);
 	schedule_drop_lane_parked(worker->conf->schedule, task->record->lane_key);
 	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
 	return true;
@@ -158,6 +164,42 @@ bool failure_brake(struct worker *worker, struct task *task, int64_t wait_ms, st
 
 	return park(worker, task, &entry);
 }
+
+/* --- tenants that are not in use --- */
+
+static enum tenant_state state_of(const struct worker *worker, const struct task *task)
+{
+	return task->event.type == NULL ? TENANT_ACTIVE
+					: halt_state(worker->conf->halt, task->event.tenant);
+}
+
+/* Nothing of an erased tenant is kept: neither a dead letter nor a row that waits. The row it was
+ * loaded from is the eraser's. */
+static bool drop(struct worker *worker, struct task *task)
+{
+	take_note_back(worker, task->record);
+	worker_brake(worker, task, BRAKE_NOTHING);
+	worker_count(worker, task, "erased", -1);
+	schedule_finish(worker->conf->schedule, task->record, SCHEDULE_DONE, 0);
+	return true;
+}
+
+bool failure_halt(struct worker *worker, struct task *task, bool *ret_lane_goes_on)
+{
+	enum tenant_state state = state_of(worker, task);
+	const struct park_entry entry = { .record = task->record,
+		.event = &task->event,
+		.reason = PARK_SUSPENDED,
+		.due_in_ms = -1 };
+
+	if (state == TENANT_ACTIVE)
+		return false;
+	*ret_lane_goes_on =
+		state == TENANT_SUSPENDED ? park(worker, task, &entry) : drop(worker, task);
+	return true;
+}
+
+/* --- judging --- */
 
 static bool brake_now(struct worker *worker, struct task *task, struct err e)
 {
@@ -189,6 +231,8 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 {
 	struct record_past *past = &task->record->past;
 
+	if (state_of(worker, task) >= TENANT_ERASING) /* since it was begun */
+		return drop(worker, task);
 	if (past->here_ms == 0)
 		past->here_ms = clock_mono_ms();
 	if (past->first_ms == 0)

@@ -18,6 +18,11 @@ bool failure_later(struct worker *worker, struct task *task, int64_t delay_ms);
  * even tried. */
 bool failure_brake(struct worker *worker, struct task *task, int64_t wait_ms, struct err why);
 
+/* Its tenant is not in use (frame/halt): a suspended one's record is parked until his activation,
+ * an erased one's is dropped, whatever was to become of it. False: he is in use; else
+ * *ret_lane_goes_on as above. The record's event has been read. */
+bool failure_halt(struct worker *worker, struct task *task, bool *ret_lane_goes_on);
+
 /* One of our own servers is away: all keep their places. */
 void failure_all_wait(struct worker *worker, size_t records, struct err e);
 

@@ -49,12 +49,14 @@ static const struct pg_statement count_rows = { "park_count",
 	"SELECT count(*) FILTER (WHERE r.reason = 'due'), "
 	"count(*) FILTER (WHERE r.reason = 'blocked'), "
 	"count(*) FILTER (WHERE r.reason = 'overflow'), "
+	"count(*) FILTER (WHERE r.reason = 'suspended'), "
 	"count(*) FILTER (WHERE r.reason = 'held') "
 	"FROM unnest($2::text[], $3::bigint[]) AS u (t, p) CROSS JOIN LATERAL ("
 	"(SELECT 'due' AS reason FROM parked WHERE grp = $1 AND topic = u.t AND part = u.p "
 	"AND reason NOT IN ('blocked', 'overflow') AND due_at < 'infinity' "
 	"ORDER BY due_at LIMIT 10000) UNION ALL "
-	"(SELECT 'held' FROM parked WHERE grp = $1 AND topic = u.t AND part = u.p "
+	"(SELECT CASE reason WHEN 'suspended' THEN 'suspended' ELSE 'held' END FROM parked WHERE "
+	"grp = $1 AND topic = u.t AND part = u.p "
 	"AND reason NOT IN ('blocked', 'overflow') AND due_at >= 'infinity' "
 	"ORDER BY due_at LIMIT 10000) UNION ALL "
 	"SELECT reason FROM (SELECT reason FROM parked "
@@ -356,7 +358,8 @@ struct err park_count(
 	const struct park_view view = { .due = pg_get_int(rows, 0, 0),
 		.blocked = pg_get_int(rows, 0, 1),
 		.overflow = pg_get_int(rows, 0, 2),
-		.held = pg_get_int(rows, 0, 3) };
+		.suspended = pg_get_int(rows, 0, 3),
+		.held = pg_get_int(rows, 0, 4) };
 	park_memory_set_view(park, &view);
 	return err_ok();
 }

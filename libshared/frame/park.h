@@ -116,10 +116,11 @@ struct err park_discover(struct park *park, struct pg *pg, struct arena *arena,
 enum { PARK_COUNT_MAX = 10000 };
 
 /* Rows of the group's partitions in this process, as of the last look; for metrics and /readyz.
- * due: with a time of their own, come or not; held: waiting for a person. Of a partition with more
+ * due: with a time of their own, come or not; suspended: until
+ * their tenant is active again; held: waiting for a person. Of a partition with more
  * than PARK_COUNT_MAX rows no more are counted. */
 struct park_view {
-	int64_t due, blocked, overflow, held;
+	int64_t due, blocked, overflow, suspended, held;
 };
 void park_look(struct park *park, struct park_view *ret_view); /* any thread */
 

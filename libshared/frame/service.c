@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "frame/admin.h"
 #include "frame/engine.h"
+#include "frame/erase.h"
 #include "frame/metrics.h"
 #include "frame/service_conf.h"
 #include "port/loop.h"
@@ -202,7 +203,9 @@ static struct err open_loop(struct service_context *context)
 
 static struct err open_engine(struct service_context *context)
 {
+	const struct erase_plan *erase = context->service->erase;
 	const struct engine_conf conf = { .names = &context->names,
+		.outlives = erase != NULL && erase->outlives,
 		.version = ESTEIRA_VERSION,
 		.health = context->health,
 		.metrics = context->metrics,

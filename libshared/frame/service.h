@@ -14,6 +14,7 @@
 #include "frame/topic.h"
 
 struct buf;
+struct erase_plan;
 struct kafka_conf;
 struct loop;
 struct metrics;
@@ -48,6 +49,8 @@ struct service {
 	void (*close)(void *state);
 	/* Appends the service's own part to /readyz: false = not ready. May be NULL. */
 	bool (*ready)(void *state, struct buf *out);
+	/* What it keeps of a tenant, and how that goes. NULL: nothing but the frame's tables. */
+	const struct erase_plan *erase;
 };
 
 /* main(): reads the arguments (--help, --version, --print-config, --markdown) and the environment,

@@ -17,10 +17,6 @@ static const struct pg_statement select_tenants = { "store_select_tenants",
 	"ORDER BY slug" };
 static const struct pg_statement find_tenant = { "store_find_tenant",
 	"SELECT tenant_id FROM intake.tenants WHERE slug = $1" };
-static const struct pg_statement lock_tenant = { "store_lock_tenant",
-	"SELECT tenant_id, state FROM intake.tenants WHERE slug = $1 FOR UPDATE" };
-static const struct pg_statement update_state = { "store_update_state",
-	"UPDATE intake.tenants SET state = $2 WHERE tenant_id = $1" };
 static const struct pg_statement insert_key = { "store_insert_key",
 	"INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, partner, scopes, expires_at) "
 	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, key_id) DO NOTHING "
@@ -177,41 +173,6 @@ struct err store_find_tenant(
 		return not_found(arena, "tenant", slug);
 	ret_tenant->id = pg_get_id(rows, 0, 0);
 	return err_ok();
-}
-
-static struct err hold_tenant(struct pg *pg, struct arena *arena, const char *slug,
-	struct tenant *ret_tenant, const char **ret_state)
-{
-	const struct pg_rows *rows;
-	const struct pg_arg arg = pg_text(slug);
-
-	TRY(pg_begin(pg));
-	TRY(pg_query(pg, arena, &lock_tenant, &arg, 1, &rows));
-	if (pg_count(rows) == 0)
-		return not_found(arena, "tenant", slug);
-	ret_tenant->id = pg_get_id(rows, 0, 0);
-	*ret_state = store_copy_text(arena, rows, 0, 1);
-	return *ret_state == NULL ? arena_overflow() : err_ok();
-}
-
-struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slug,
-	struct tenant *ret_tenant, const char **ret_state)
-{
-	return store_undo(pg, hold_tenant(pg, arena, slug, ret_tenant, ret_state));
-}
-
-static struct err set_state(struct pg *pg, struct tenant tenant, const char *state)
-{
-	const struct pg_arg args[] = { pg_id(tenant.id), pg_text(state) };
-
-	TRY(pg_set_tenant(pg, tenant));
-	TRY(pg_push(pg, &update_state, args, 2));
-	return pg_commit(pg);
-}
-
-struct err store_set_state(struct pg *pg, struct tenant tenant, const char *state)
-{
-	return store_undo(pg, set_state(pg, tenant, state));
 }
 
 /* --- API keys --- */

@@ -1,7 +1,7 @@
 /*
  * Rows of tenants and keys, written by an operator's role that passes row-level security. Every
- * function runs one transaction (but for the pair lock and set_state) and leaves nothing behind
- * when it fails. Failures of all: those of port/pg.
+ * function runs one transaction and leaves nothing behind when it fails. Failures of all: those of
+ * port/pg.
  */
 #ifndef ESTEIRA_CTL_STORE_H
 #define ESTEIRA_CTL_STORE_H
@@ -61,12 +61,6 @@ struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_l
 /* ERR_REJECT not-found. */
 struct err store_find_tenant(struct pg *pg, struct arena *arena, const char *slug,
 	struct tenant *ret_tenant) ERR_MUST_USE;
-
-/* Opens a transaction that holds the tenant's row and answers its state; store_set_state ends it,
- * and so does pg_rollback. ERR_REJECT not-found. */
-struct err store_lock_tenant(struct pg *pg, struct arena *arena, const char *slug,
-	struct tenant *ret_tenant, const char **ret_state) ERR_MUST_USE;
-struct err store_set_state(struct pg *pg, struct tenant tenant, const char *state) ERR_MUST_USE;
 
 /* A key to be. expires_ms: wall ms, or CODEC_NO_INT = never. */
 struct store_new_key {

@@ -21,17 +21,6 @@ bool tenant_is_slug(const char *slug)
 	       strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-bool tenant_may_become(const char *from, const char *to)
-{
-	static const char *const pairs[][2] = { { "active", "suspended" },
-		{ "suspended", "active" } };
-
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-		if (strcmp(from, pairs[i][0]) == 0 && strcmp(to, pairs[i][1]) == 0)
-			return true;
-	return false;
-}
-
 /* --- create --- */
 
 static struct err read_deadline(const char *text, int64_t *ret_deadline_s)
@@ -106,44 +95,6 @@ static struct err list(const struct command_call *call)
 	return list_print(&store_tenants, &rows, command_value(call, "--json") != NULL, stdout);
 }
 
-static struct err refuse(struct arena *arena, const char *slug, const char *from, const char *to)
-{
-	const char *msg =
-		arena_printf(arena, "tenant %s is %s and cannot become %s", slug, from, to);
-
-	return err_reject(ERR_CODE_BAD_TRANSITION, msg == NULL ? from : msg);
-}
-
-static struct err become(const struct command_call *call, const char *to)
-{
-	struct pg *pg;
-	struct tenant tenant;
-	const char *from;
-
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	TRY(store_lock_tenant(pg, call->arena, call->operand, &tenant, &from));
-	if (tenant_may_become(from, to)) {
-		TRY(store_set_state(pg, tenant, to));
-		printf("tenant %s is %s\n", call->operand, to);
-		return err_ok();
-	}
-	pg_rollback(pg);
-	if (strcmp(from, to) != 0)
-		return refuse(call->arena, call->operand, from, to);
-	fprintf(stderr, "estctl: note: tenant %s was %s before\n", call->operand, to);
-	return err_ok();
-}
-
-static struct err suspend(const struct command_call *call)
-{
-	return become(call, "suspended");
-}
-
-static struct err activate(const struct command_call *call)
-{
-	return become(call, "active");
-}
-
 static const struct command_option create_options[] = {
 	{ "--name", "NAME", true, "What people call it." },
 	{ "--deadline", "SECONDS", false,
@@ -163,8 +114,5 @@ const struct command tenant_commands[] = {
 	{ "tenant", "create", "SLUG", create_options, CONFIG_PG | CONFIG_SEAL,
 		"Makes a tenant with a key of its own. One that exists is left as it is.", create },
 	{ "tenant", "list", NULL, list_options, CONFIG_PG, "Lists the tenants.", list },
-	{ "tenant", "suspend", "SLUG", NULL, CONFIG_PG,
-		"Refuses the tenant's API keys until it is activated.", suspend },
-	{ "tenant", "activate", "SLUG", NULL, CONFIG_PG, "Ends a suspension.", activate },
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };

@@ -12,8 +12,4 @@ extern const struct command tenant_commands[];
 /* 2 to 63 of a-z, 0-9 and "-", the first no "-": the words of the table's CHECK. */
 bool tenant_is_slug(const char *slug);
 
-/* What a tenant in state from can be set to by an operator: "active" <-> "suspended", nothing else.
- */
-bool tenant_may_become(const char *from, const char *to);
-
 #endif

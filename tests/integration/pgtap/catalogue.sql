@@ -66,7 +66,10 @@ SELECT results_eq(
 		('intake.ip_addresses', 'esteira_owner'),
 		('intake.jobs', 'esteira_frame_intake'),
 		('intake.partner_tenants', 'esteira_frame_intake'),
+		('intake.tenants', 'esteira_frame_audit'),
 		('intake.tenants', 'esteira_frame_intake'),
+		('intake.tenants', 'esteira_frame_ocr'),
+		('intake.tenants', 'esteira_frame_outreach'),
 		('intake.tenants', 'esteira_lookup'),
 		('outreach.deliveries', 'esteira_frame_outreach') $$,
 	'exactly these see tenant tables across tenants');

@@ -52,6 +52,10 @@ SELECT results_eq(
 		('intake', 'v1_tenant_keys', 'esteira_intake', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_ocr', 'SELECT'),
 		('intake', 'v1_tenant_keys', 'esteira_outreach', 'SELECT'),
+		('intake', 'v1_tenants', 'esteira_frame_audit', 'SELECT'),
+		('intake', 'v1_tenants', 'esteira_frame_intake', 'SELECT'),
+		('intake', 'v1_tenants', 'esteira_frame_ocr', 'SELECT'),
+		('intake', 'v1_tenants', 'esteira_frame_outreach', 'SELECT'),
 		('intake', 'v1_webhook_endpoints', 'esteira_outreach', 'SELECT'),
 		('intake', 'webhook_endpoints', 'esteira_intake', 'DELETE,INSERT,SELECT,UPDATE'),
 		('ocr', 'v1_dead_letters', 'esteira_intake', 'SELECT'),
@@ -85,6 +89,9 @@ SELECT results_eq(
 		('intake', 'tenant_keys', 'esteira_ocr', 'SELECT', 'destroyed_at,tenant_id,version,wrapped'),
 		('intake', 'tenant_keys', 'esteira_outreach', 'SELECT',
 			'destroyed_at,tenant_id,version,wrapped'),
+		('intake', 'tenants', 'esteira_frame_audit', 'SELECT', 'slug,state,state_at,tenant_id'),
+		('intake', 'tenants', 'esteira_frame_ocr', 'SELECT', 'slug,state,state_at,tenant_id'),
+		('intake', 'tenants', 'esteira_frame_outreach', 'SELECT', 'slug,state,state_at,tenant_id'),
 		('intake', 'tenants', 'esteira_lookup', 'SELECT', 'deadline_s,slug,state,tenant_id'),
 		('intake', 'tenants', 'esteira_ocr', 'SELECT', 'slug,tenant_id'),
 		('intake', 'tenants', 'esteira_outreach', 'SELECT', 'is_test,slug,state,tenant_id'),
@@ -115,7 +122,8 @@ SELECT results_eq(
 	$$ VALUES
 		('audit', 'esteira_audit:USAGE esteira_frame_audit:USAGE esteira_intake:USAGE'
 			' esteira_operator:USAGE'),
-		('intake', 'esteira_frame_intake:USAGE esteira_intake:USAGE esteira_lookup:USAGE'
+		('intake', 'esteira_frame_audit:USAGE esteira_frame_intake:USAGE esteira_frame_ocr:USAGE'
+			' esteira_frame_outreach:USAGE esteira_intake:USAGE esteira_lookup:USAGE'
 			' esteira_ocr:USAGE esteira_operator:USAGE esteira_outreach:USAGE'),
 		('ocr', 'esteira_frame_ocr:USAGE esteira_intake:USAGE esteira_ocr:USAGE'
 			' esteira_operator:USAGE'),

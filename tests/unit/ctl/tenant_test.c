@@ -29,24 +29,12 @@ START_TEST(a_slug_is_what_the_table_takes)
 }
 END_TEST
 
-START_TEST(every_pair_of_states)
-{
-	static const char *const states[] = { "active", "suspended", "erasing", "erased" };
-
-	for (size_t i = 0; i < 4; i++)
-		for (size_t k = 0; k < 4; k++)
-			ck_assert_int_eq(tenant_may_become(states[i], states[k]),
-				(i == 0 && k == 1) || (i == 1 && k == 0));
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("ctl/tenant");
 	TCase *tests = tcase_create("all");
 
 	tcase_add_loop_test(tests, a_slug_is_what_the_table_takes, 0, sizeof slugs / sizeof *slugs);
-	tcase_add_test(tests, every_pair_of_states);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,6 @@
+-- Deploy esteira:intake/halt to pg
+
+BEGIN;
+\set schema intake
+\ir ../../template/halt.sql
+COMMIT;
