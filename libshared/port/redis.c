@@ -11,22 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 
 #include "port/loop.h"
+#include "port/redis_backoff.h"
 #include "port/redis_greeting.h"
 #include "port/redis_queue.h"
 #include "port/redis_url.h"
 #include "port/redis_wire.h"
 #include "port/stream.h"
+#include "port/tls.h"
 
-enum {
-	BACKOFF_MIN_MS = 100,
-	BACKOFF_MAX_MS = 2000,
-	NAME_BYTES = 64,
-};
+enum { NAME_BYTES = 64 };
 
 enum link_state {
 	LINK_DOWN,     /* no connection, or one that is being closed */
@@ -48,6 +45,7 @@ struct redis_link {
 
 struct redis {
 	struct loop *loop;
+	struct tls *tls; /* NULL: plain */
 	struct redis_url url;
 	struct redis_limits limits;
 	char name[NAME_BYTES];
@@ -67,6 +65,13 @@ static struct err away(const char *why)
 	return err_retry(ERR_CODE_REDIS_AWAY, why);
 }
 
+static void free_parts(struct redis *redis)
+{
+	explicit_bzero(&redis->url, sizeof redis->url);
+	tls_close(redis->tls);
+	free(redis);
+}
+
 /* Frees what is closed as soon as nothing points to it any more. */
 static void reap(struct redis *redis)
 {
@@ -74,8 +79,7 @@ static void reap(struct redis *redis)
 
 	if (redis->link.state != LINK_CLOSED || busy)
 		return;
-	explicit_bzero(&redis->url, sizeof redis->url);
-	free(redis);
+	free_parts(redis);
 }
 
 /* --- time --- */
@@ -151,18 +155,6 @@ static void on_timer(void *arg)
 	timer_at(redis, redis->failed.head == NULL ? due : 0);
 }
 
-/* Half to all of the backoff, so that many clients do not come back in step. */
-static uint64_t next_delay_ms(struct redis *redis)
-{
-	uint16_t random = 0;
-	int64_t backoff = redis->link.backoff_ms;
-	ssize_t got = getrandom(&random, sizeof random, GRND_NONBLOCK);
-
-	(void)got; /* without randomness the delay is only less spread */
-	redis->link.backoff_ms = backoff * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff * 2;
-	return (uint64_t)(backoff / 2 + random % (backoff / 2 + 1));
-}
-
 /* --- the connection --- */
 
 static void write_greeting(struct redis *redis, enum redis_greeting at)
@@ -194,7 +186,7 @@ static void write_greetings(struct redis *redis)
 static void become_up(struct redis *redis)
 {
 	redis->link.state = LINK_UP;
-	redis->link.backoff_ms = BACKOFF_MIN_MS;
+	redis->link.backoff_ms = REDIS_BACKOFF_MIN_MS;
 	atomic_store(&redis->up, true);
 	for (struct redis_entry *entry = redis->queue.head; entry != NULL; entry = entry->next) {
 		stream_write_take(redis->link.stream, entry->wire, entry->wire_len);
@@ -256,6 +248,14 @@ static void on_data(void *arg, struct str bytes)
 	}
 }
 
+static const char *reason(struct err why)
+{
+	if (why.code == ERR_CODE_TLS_FAILED)
+		return why.msg;
+	return why.code == ERR_CODE_TIMEOUT ? "the Redis server cannot be reached in time"
+					    : "the connection to Redis was lost or refused";
+}
+
 static void on_closed(void *arg, struct err why)
 {
 	struct redis *redis = arg;
@@ -268,10 +268,8 @@ static void on_closed(void *arg, struct err why)
 		return;
 	}
 	if (redis->link.state != LINK_DOWN)
-		drop(redis, why.code == ERR_CODE_TIMEOUT
-				    ? "the Redis server cannot be reached in time"
-				    : "the connection to Redis was lost or refused");
-	loop_timer_start(redis->link.retry, next_delay_ms(redis), 0);
+		drop(redis, reason(why));
+	loop_timer_start(redis->link.retry, redis_backoff_next(&redis->link.backoff_ms), 0);
 }
 
 static void connect_link(void *arg)
@@ -279,8 +277,11 @@ static void connect_link(void *arg)
 	static const struct stream_events events = { .data = on_data, .closed = on_closed };
 	struct redis *redis = arg;
 	struct stream_target target = { redis->url.host, redis->url.port,
-		(uint64_t)redis->limits.connect_timeout_ms };
+		(uint64_t)redis->limits.connect_timeout_ms, redis->tls };
+	struct err stale;
 
+	if (redis->tls != NULL) /* unusable files: what was read from them before is believed on */
+		(void)tls_refresh(redis->tls, &stale);
 	redis->link.wire = redis_wire_new(redis->limits.reply_max_bytes);
 	struct err e = redis->link.wire == NULL ? err_fatal(ERR_CODE_OUT_OF_MEMORY, "")
 						: stream_connect(redis->loop, &target, &events,
@@ -289,7 +290,7 @@ static void connect_link(void *arg)
 		redis_wire_free(redis->link.wire);
 		redis->link.wire = NULL;
 		redis->link.why = "no memory for a Redis connection";
-		loop_timer_start(redis->link.retry, next_delay_ms(redis), 0);
+		loop_timer_start(redis->link.retry, redis_backoff_next(&redis->link.backoff_ms), 0);
 		return;
 	}
 	redis->link.state = LINK_GREETING;
@@ -312,14 +313,24 @@ static struct redis_limits with_defaults(const struct redis_limits *limits)
 	return l;
 }
 
+/* Servers of others speak 1.2 as well. */
+static struct err open_tls(struct redis *redis)
+{
+	const struct tls_conf conf = { .role = TLS_CLIENT,
+		.ca_file = redis->limits.ca_file,
+		.from_1_2 = true,
+		.handshake_ms = (uint64_t)redis->limits.connect_timeout_ms };
+
+	return redis->url.is_tls ? tls_open(&conf, &redis->tls) : err_ok();
+}
+
 static void free_unopened(struct redis **redis)
 {
 	if (*redis == NULL)
 		return;
 	loop_timer_free((*redis)->timer);
 	loop_timer_free((*redis)->link.retry);
-	explicit_bzero(&(*redis)->url, sizeof(*redis)->url);
-	free(*redis);
+	free_parts(*redis);
 }
 
 struct err redis_open(struct loop *loop, const char *url, const struct redis_limits *limits,
@@ -334,7 +345,9 @@ struct err redis_open(struct loop *loop, const char *url, const struct redis_lim
 	redis->limits = with_defaults(limits);
 	snprintf(redis->name, sizeof redis->name, "%s", redis->limits.name);
 	redis->limits.name = redis->name;
-	redis->link.backoff_ms = BACKOFF_MIN_MS;
+	TRY(open_tls(redis));
+	redis->limits.ca_file = NULL; /* the caller's */
+	redis->link.backoff_ms = REDIS_BACKOFF_MIN_MS;
 	redis->timer_due_ms = INT64_MAX;
 	TRY(loop_timer_new(loop, on_timer, redis, &redis->timer));
 	TRY(loop_timer_new(loop, connect_link, redis, &redis->link.retry));

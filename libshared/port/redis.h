@@ -24,6 +24,8 @@ struct redis_limits {
 	size_t reply_max_bytes;	    /* one reply in memory [16 MiB] */
 	int64_t connect_timeout_ms; /* until the server has greeted us [2,000] */
 	const char *name;	    /* shown by CLIENT LIST; copied [esteira] */
+	const char *ca_file; /* of rediss://: PEM of the authorities believed, read again when it
+				changes; copied [the system's] */
 };
 
 enum redis_kind {
@@ -58,10 +60,11 @@ struct redis_command {
  * redis_send and redis_close are allowed inside. */
 typedef void redis_reply_fn(void *arg, struct err result, const struct redis_reply *reply);
 
-/* Loop thread. url: redis://[[user]:password@]host[:port][/db], parts percent-encoded. limits may
- * be NULL. Starts connecting (again and again: 100 ms .. 2 s with jitter) and does not fail when
- * the server is away. ERR_FATAL bad-config for a malformed URL and for rediss://, ERR_FATAL
- * out-of-memory. */
+/* Loop thread. url: redis://[[user]:password@]host[:port][/db], parts percent-encoded; rediss:// is
+ * the same under TLS, and the server must prove to be host. limits may be NULL. Starts connecting
+ * (again and again: 100 ms .. 2 s with jitter) and does not fail when the server is away. ERR_FATAL
+ * bad-config for a malformed URL and for authorities that cannot be read, ERR_FATAL out-of-memory.
+ */
 struct err redis_open(struct loop *loop, const char *url, const struct redis_limits *limits,
 	struct redis **ret_redis) ERR_MUST_USE;
 

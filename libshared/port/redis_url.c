@@ -102,12 +102,11 @@ struct err redis_url_parse(const char *text, struct redis_url *ret_url)
 	struct str rest = str_of(text), login, path;
 	uint64_t db = 0;
 
-	if (str_starts(rest, STR("rediss://")))
-		return bad("TLS to Redis (rediss://) comes later");
-	if (!str_starts(rest, STR("redis://")))
-		return bad("a Redis URL begins with redis://");
-	rest.ptr += sizeof "redis://" - 1;
-	rest.len -= sizeof "redis://" - 1;
+	url.is_tls = str_starts(rest, STR("rediss://"));
+	size_t scheme = url.is_tls ? sizeof "rediss://" - 1 : sizeof "redis://" - 1;
+	if (!url.is_tls && !str_starts(rest, STR("redis://")))
+		return bad("a Redis URL begins with redis:// or rediss://");
+	rest = (struct str){ rest.ptr + scheme, rest.len - scheme };
 	/* the password may hold any character but its own '@' and '/' percent-encoded */
 	rest = str_cut(rest, '/', &path);
 	if (cut_last(rest, '@', &login, &rest))

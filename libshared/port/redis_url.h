@@ -1,5 +1,6 @@
 /*
- * redis://[[user]:password@]host[:port][/db], as IANA registered it; parts are percent-encoded.
+ * redis://[[user]:password@]host[:port][/db] as IANA registered it, rediss:// for the same under
+ * TLS; parts are percent-encoded.
  * What is not understood is refused, never guessed: a wrong database number would mix two owners'
  * keys.
  */
@@ -17,6 +18,7 @@ struct redis_url {
 	char password[REDIS_URL_PART_BYTES];
 	uint16_t port;
 	uint32_t db;
+	bool is_tls;
 };
 
 /* Any thread. ERR_FATAL bad-config; the message names the part, never its value. */

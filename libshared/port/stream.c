@@ -1,486 +1,446 @@
 /*
- * TCP on libuv. uv_close is asynchronous and ends every request of its handle first, so it is the
- * one way out: whatever fails calls stream_fail, and `closed` is told from the close callback.
- * While connecting, the same handle is closed and made again for each address of the host.
+ * The door to a connection: passes everything through to TCP, or through a TLS session above it.
+ * What came encrypted is opened only while the owner reads; what it does not want yet stays
+ * encrypted in the session, at most what one read of the socket brings. When TLS fails, the peer
+ * is sent the alert that says so and read on for a moment: closing at once would reset the
+ * connection and could destroy the alert on its way.
  */
 #include "port/stream.h"
 
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <uv.h>
 
 #include "port/loop.h"
+#include "port/stream_tcp.h"
+#include "port/stream_tls.h"
+#include "port/tls.h"
 
-enum {
-	BACKLOG = 511,
-	KEEPALIVE_S = 60,
-	HOST_BYTES = 256,
-	EARLY_MAX_BYTES = 1 << 20,
-	PEER_BYTES = 46
+enum { EARLY_MAX_BYTES = 1 << 20, ROOM_BYTES = 16 * 1024, FAREWELL_MS = 1000 };
+
+/* What only a stream under TLS needs. */
+struct session {
+	struct stream_tls *tls;
+	struct tls *from;
+	struct loop_timer *timer; /* the handshake's end; then what waits after a pause; then the
+				     farewell's end */
+	struct buf early;	  /* written before the handshake was done */
+	bool ready;		  /* the handshake is done */
+	bool ended;		  /* the peer's farewell was told */
+	bool shut;
+	bool pumping;
 };
-
-enum phase { PHASE_DIALING, PHASE_OPEN, PHASE_CLOSING };
 
 struct stream {
-	uv_tcp_t tcp;
+	struct stream_tcp *tcp;
 	struct loop *loop;
-	const struct stream_events *events;
+	const struct stream_events *events; /* NULL: nobody's yet */
 	void *arg;
-	struct dial *dial; /* only while connecting */
-	struct err why;
-	enum phase phase;
+	struct session *session; /* NULL: plain */
+	struct err why;		 /* of our closing */
+	bool closing;
 	bool paused;
-	bool ended;  /* the peer's end of input was told */
-	bool shut;   /* our end was sent */
-	bool broken; /* closing the handle of one address to try the next */
-	char peer[PEER_BYTES];
 };
 
-/* What only a connecting stream needs. It outlives the stream when a look-up cannot be cancelled.
- */
-struct dial {
-	struct stream *stream; /* NULL: gone, or connected */
-	struct loop_timer *timer;
-	uv_getaddrinfo_t lookup;
-	uv_connect_t connect;
-	struct addrinfo *found;
-	struct addrinfo *next;
-	struct buf early; /* written before the connection stood */
-	bool looking_up;
-	struct sockaddr_storage literal;
-	uint16_t port;
-	char host[HOST_BYTES];
-};
-
-struct out {
-	uv_write_t req;
-	struct stream *stream;
-	char *data;
-};
-
-static void dial_next(struct stream *stream);
-
-static void dial_free(struct dial *dial)
-{
-	loop_timer_free(dial->timer);
-	dial->timer = NULL;
-	dial->stream = NULL;
-	buf_done(&dial->early);
-	if (dial->looking_up) {
-		uv_cancel((uv_req_t *)&dial->lookup);
-		return; /* on_lookup frees the rest */
-	}
-	uv_freeaddrinfo(dial->found);
-	free(dial);
-}
-
-static void on_handle_closed(uv_handle_t *handle)
-{
-	struct stream *stream = handle->data;
-
-	if (stream->phase != PHASE_CLOSING) {
-		stream->broken = false;
-		dial_next(stream);
-		return;
-	}
-	if (stream->dial != NULL)
-		dial_free(stream->dial);
-	if (stream->events != NULL)
-		stream->events->closed(stream->arg, stream->why);
-	free(stream);
-}
+/* --- ends --- */
 
 static void stream_fail(struct stream *stream, struct err why)
 {
-	if (stream->phase == PHASE_CLOSING)
+	if (stream->closing)
 		return;
-	stream->phase = PHASE_CLOSING;
+	stream->closing = true;
 	stream->why = why;
-	if (!stream->broken)
-		uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
+	stream_tcp_close(stream->tcp);
 }
 
-static struct err lost(int uv_code)
+static void session_free(struct session *session)
 {
-	return err_retry(ERR_CODE_TRY_AGAIN, uv_strerror(uv_code));
+	if (session == NULL)
+		return;
+	loop_timer_free(session->timer);
+	stream_tls_free(session->tls);
+	buf_done(&session->early);
+	free(session);
 }
 
-/* --- reading --- */
-
-static void on_alloc(uv_handle_t *handle, size_t hint_bytes, uv_buf_t *ret_buf)
+static void stream_free(struct stream *stream)
 {
-	struct stream *stream = handle->data;
-
-	(void)hint_bytes;
-	*ret_buf = uv_buf_init(loop_scratch(stream->loop), LOOP_SCRATCH_BYTES);
+	session_free(stream->session);
+	free(stream);
 }
 
-static void on_read(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf)
+static void on_closed(void *arg, struct err why)
 {
-	struct stream *stream = handle->data;
+	struct stream *stream = arg;
 
-	if (stream->phase == PHASE_CLOSING || len == 0)
-		return;
-	if (len > 0) {
-		if (stream->events->data != NULL)
-			stream->events->data(stream->arg, (struct str){ buf->base, (size_t)len });
-		return;
-	}
-	stream->ended = true;
-	if (len != UV_EOF || stream->events->eof == NULL) {
-		stream_fail(stream, lost((int)len));
-		return;
-	}
-	uv_read_stop(handle);
-	stream->events->eof(stream->arg);
+	if (stream->events != NULL)
+		stream->events->closed(stream->arg, stream->closing ? stream->why : why);
+	stream_free(stream);
 }
 
-static void read_start(struct stream *stream)
+/* Hands over what the session wants to be sent. */
+static void flush(struct stream *stream)
 {
-	if (stream->phase != PHASE_OPEN || stream->paused || stream->ended)
-		return;
-	int code = uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read);
-	if (code != 0 && code != UV_EALREADY)
-		stream_fail(stream, lost(code));
+	size_t size_bytes;
+	char *wire = stream_tls_take(stream->session->tls, &size_bytes);
+
+	if (wire != NULL)
+		stream_tcp_write_take(stream->tcp, wire, size_bytes);
 }
 
-/* --- connecting --- */
-
-static void set_options(struct stream *stream)
+/* TLS failed: the alert goes out, then the connection ends. */
+static void say_farewell(struct stream *stream)
 {
-	struct sockaddr_storage peer;
-	int len = sizeof peer;
+	struct session *session = stream->session;
 
-	uv_tcp_nodelay(&stream->tcp, 1);
-	uv_tcp_keepalive(&stream->tcp, 1, KEEPALIVE_S);
-	if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&peer, &len) != 0)
+	if (stream->closing)
 		return;
-	if (peer.ss_family == AF_INET)
-		uv_ip4_name((struct sockaddr_in *)&peer, stream->peer, sizeof stream->peer);
-	else if (peer.ss_family == AF_INET6)
-		uv_ip6_name((struct sockaddr_in6 *)&peer, stream->peer, sizeof stream->peer);
-	static const char mapped[] = "::ffff:";
-	if (strncmp(stream->peer, mapped, sizeof mapped - 1) == 0 &&
-		strchr(stream->peer, '.') != NULL)
-		memmove(stream->peer, stream->peer + sizeof mapped - 1,
-			strlen(stream->peer) - (sizeof mapped - 1) + 1);
+	tls_count(session->from, session->ready ? TLS_BROKEN : TLS_REFUSED);
+	stream->closing = true;
+	stream->why = stream_tls_failure(session->tls);
+	flush(stream);
+	stream_tcp_shutdown(stream->tcp);
+	stream_tcp_resume(stream->tcp);
+	loop_timer_start(session->timer, FAREWELL_MS, 0);
 }
 
-static void on_connect(uv_connect_t *req, int status)
+static void end_of_input(struct stream *stream)
 {
-	struct stream *stream = req->handle->data;
+	if (stream->events->eof != NULL)
+		stream->events->eof(stream->arg);
+	else
+		stream_fail(stream, err_retry(ERR_CODE_TRY_AGAIN, "end of file"));
+}
 
-	if (stream->phase != PHASE_DIALING || stream->broken)
-		return;
-	if (status != 0) {
-		stream->why = lost(status);
-		stream->broken = true;
-		uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
-		return;
-	}
-	struct dial *dial = stream->dial;
-	struct buf early = dial->early;
-	stream->dial = NULL;
-	dial->early = BUF(0);
-	dial_free(dial);
-	stream->phase = PHASE_OPEN;
-	set_options(stream);
-	read_start(stream);
-	bool shut = stream->shut;
-	stream->shut = false;
-	stream_write_take(stream, early.ptr, early.len);
-	if (shut)
-		stream_shutdown(stream);
-	if (stream->phase == PHASE_OPEN && stream->events->connected != NULL)
+/* --- the TLS session --- */
+
+/* The handshake needs the socket whether the owner reads or not. */
+static void update_reading(struct stream *stream)
+{
+	if (stream->paused && stream->session->ready)
+		stream_tcp_pause(stream->tcp);
+	else
+		stream_tcp_resume(stream->tcp);
+}
+
+static void seal(struct stream *stream, struct str bytes)
+{
+	if (stream_tls_write(stream->session->tls, bytes))
+		flush(stream);
+	else
+		stream_fail(stream, err_retry(ERR_CODE_TRY_AGAIN, "a write under TLS failed"));
+}
+
+static void end_session(struct stream *stream)
+{
+	stream_tls_shutdown(stream->session->tls);
+	flush(stream);
+	stream_tcp_shutdown(stream->tcp);
+}
+
+static void on_ready(struct stream *stream)
+{
+	struct session *session = stream->session;
+	struct buf early = session->early;
+
+	loop_timer_stop(session->timer);
+	session->ready = true;
+	session->early = BUF(0);
+	tls_count(session->from, TLS_ESTABLISHED);
+	update_reading(stream);
+	if (early.len > 0)
+		seal(stream, buf_str(&early));
+	buf_done(&early);
+	if (session->shut)
+		end_session(stream);
+	else
+		flush(stream);
+	if (!stream->closing && stream->events->connected != NULL)
 		stream->events->connected(stream->arg);
 }
 
-/* Tries the next address; the first time, and each time after a failed handle was closed. */
-static void dial_next(struct stream *stream)
+static void on_step(struct stream *stream, enum stream_tls_step step, struct str plain)
 {
-	struct dial *dial = stream->dial;
-	const struct sockaddr *address;
+	switch (step) {
+	case STREAM_TLS_MORE:
+		break;
+	case STREAM_TLS_READY:
+		on_ready(stream);
+		break;
+	case STREAM_TLS_DATA:
+		if (stream->events->data != NULL)
+			stream->events->data(stream->arg, plain);
+		break;
+	case STREAM_TLS_END:
+		stream->session->ended = true;
+		end_of_input(stream);
+		break;
+	case STREAM_TLS_FAIL:
+		say_farewell(stream);
+		break;
+	}
+}
 
-	uv_tcp_init(loop_uv(stream->loop), &stream->tcp);
-	stream->tcp.data = stream;
-	if (dial->literal.ss_family != AF_UNSPEC && stream->why.kind == ERR_OK) {
-		address = (const struct sockaddr *)&dial->literal;
-	} else if (dial->next != NULL) {
-		address = dial->next->ai_addr;
-		dial->next = dial->next->ai_next;
+static bool wants_more(const struct stream *stream)
+{
+	const struct session *session = stream->session;
+
+	return !stream->closing && !session->ended && !(stream->paused && session->ready);
+}
+
+/* Everything that can be opened and is wanted; the rest is kept. */
+static void pump(struct stream *stream)
+{
+	struct session *session = stream->session;
+	enum stream_tls_step step = STREAM_TLS_DATA;
+	char room[ROOM_BYTES];
+	struct str plain = { NULL, 0 };
+
+	session->pumping = true;
+	while (step != STREAM_TLS_MORE && wants_more(stream)) {
+		step = stream_tls_step(session->tls, room, sizeof room, &plain);
+		on_step(stream, step, plain);
+	}
+	session->pumping = false;
+	if (stream->closing)
+		return;
+	if (!stream_tls_keep(session->tls))
+		stream_fail(stream, err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory to hold input"));
+	else
+		flush(stream);
+}
+
+static void on_timer(void *arg)
+{
+	struct stream *stream = arg;
+
+	if (stream->closing) {
+		stream_tcp_close(stream->tcp);
+	} else if (!stream->session->ready) {
+		tls_count(stream->session->from, TLS_LATE);
+		stream_fail(stream, err_retry(ERR_CODE_TIMEOUT, "the TLS handshake took too long"));
 	} else {
-		stream_fail(stream, stream->why);
-		return;
-	}
-	int code = uv_tcp_connect(&dial->connect, &stream->tcp, address, on_connect);
-	if (code != 0) {
-		stream->why = lost(code);
-		stream->broken = true;
-		uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
+		pump(stream);
 	}
 }
 
-static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
+/* host: whom a client expects; NULL for a server's side. */
+static bool secure(struct stream *stream, struct tls *tls, const char *host)
 {
-	struct dial *dial = req->data;
-	struct stream *stream = dial->stream;
+	struct session *session = calloc(1, sizeof *session);
 
-	dial->looking_up = false;
-	dial->found = found;
-	dial->next = found;
-	if (stream == NULL) {
-		dial_free(dial);
-		return;
+	if (session == NULL)
+		return false;
+	session->from = tls;
+	session->early = BUF(EARLY_MAX_BYTES);
+	session->tls = stream_tls_new(tls, host);
+	struct err e = loop_timer_new(stream->loop, on_timer, stream, &session->timer);
+	if (session->tls == NULL || e.kind != ERR_OK) {
+		session_free(session);
+		return false;
 	}
-	if (stream->phase != PHASE_DIALING)
-		return;
-	stream->why = lost(status != 0 ? status : UV_EAI_NONAME);
-	/* the handle made at birth is unused: closing it leads to dial_next */
-	stream->broken = true;
-	uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
+	stream->session = session;
+	return true;
 }
 
-static void on_dial_timeout(void *arg)
+/* --- events of TCP --- */
+
+static void on_connected(void *arg)
 {
-	struct dial *dial = arg;
+	struct stream *stream = arg;
 
-	stream_fail(dial->stream, err_retry(ERR_CODE_TIMEOUT, "connecting took too long"));
-}
-
-static struct err dial_start(struct stream *stream, uint64_t timeout_ms)
-{
-	struct dial *dial = stream->dial;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
-	char port[8];
-
-	TRY(loop_timer_new(stream->loop, on_dial_timeout, dial, &dial->timer));
-	loop_timer_start(dial->timer, timeout_ms, 0);
-	uv_tcp_init(loop_uv(stream->loop), &stream->tcp);
-	stream->tcp.data = stream;
-	dial->stream = stream;
-	if (uv_ip4_addr(dial->host, dial->port, (struct sockaddr_in *)&dial->literal) == 0 ||
-		uv_ip6_addr(dial->host, dial->port, (struct sockaddr_in6 *)&dial->literal) == 0) {
-		stream->broken = true;
-		uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
-		return err_ok();
+	if (stream->session != NULL) {
+		loop_timer_start(
+			stream->session->timer, tls_handshake_ms(stream->session->from), 0);
+		pump(stream); /* says hello */
+	} else if (stream->events->connected != NULL) {
+		stream->events->connected(stream->arg);
 	}
-	dial->literal.ss_family = AF_UNSPEC;
-	snprintf(port, sizeof port, "%u", (unsigned)dial->port);
-	dial->lookup.data = dial;
-	int code = uv_getaddrinfo(
-		loop_uv(stream->loop), &dial->lookup, on_lookup, dial->host, port, &hints);
-	dial->looking_up = code == 0;
-	if (code != 0)
-		stream_fail(stream, lost(code));
-	return err_ok();
 }
+
+static void on_data(void *arg, struct str bytes)
+{
+	struct stream *stream = arg;
+
+	if (stream->closing)
+		return;
+	if (stream->session != NULL) {
+		stream_tls_feed(stream->session->tls, bytes);
+		pump(stream);
+	} else if (stream->events->data != NULL) {
+		stream->events->data(stream->arg, bytes);
+	}
+}
+
+static void on_eof(void *arg)
+{
+	struct stream *stream = arg;
+	const struct session *session = stream->session;
+
+	if (stream->closing) {
+		stream_tcp_close(stream->tcp);
+	} else if (session == NULL) {
+		end_of_input(stream);
+	} else if (!session->ended) {
+		/* who only looks whether somebody listens is no failure */
+		if (stream_tls_is_used(session->tls))
+			tls_count(session->from, session->ready ? TLS_BROKEN : TLS_REFUSED);
+		stream_fail(
+			stream, err_retry(session->ready ? ERR_CODE_TRY_AGAIN : ERR_CODE_TLS_FAILED,
+					"the connection was cut"));
+	}
+}
+
+static void on_drained(void *arg)
+{
+	struct stream *stream = arg;
+
+	if (stream->closing || stream->events == NULL || stream->events->drained == NULL)
+		return;
+	if (stream->session == NULL || stream->session->ready)
+		stream->events->drained(stream->arg);
+}
+
+static const struct stream_events tcp_events = { on_connected, on_data, on_eof, on_drained,
+	on_closed };
+
+/* --- the door --- */
 
 struct err stream_connect(struct loop *loop, const struct stream_target *target,
 	const struct stream_events *events, void *arg, struct stream **ret_stream)
 {
-	if (target->host == NULL || strlen(target->host) >= HOST_BYTES)
-		return err_reject(ERR_CODE_BAD_CONFIG, "the host name is too long");
 	struct stream *stream = calloc(1, sizeof *stream);
-	struct dial *dial = calloc(1, sizeof *dial);
-	if (stream == NULL || dial == NULL) {
-		free(stream);
-		free(dial);
+
+	if (stream == NULL)
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a connection");
+	*stream = (struct stream){ .loop = loop, .events = events, .arg = arg };
+	if (target->tls != NULL && !secure(stream, target->tls, target->host)) {
+		stream_free(stream);
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a connection");
 	}
-	stream->loop = loop;
-	stream->events = events;
-	stream->arg = arg;
-	stream->dial = dial;
-	dial->early = BUF(EARLY_MAX_BYTES);
-	dial->port = target->port;
-	snprintf(dial->host, sizeof dial->host, "%s", target->host);
-	struct err e = dial_start(stream, target->timeout_ms);
+	struct err e = stream_tcp_connect(loop, target, &tcp_events, stream, &stream->tcp);
 	if (e.kind != ERR_OK) {
-		free(dial);
-		free(stream);
+		stream_free(stream);
 		return e;
 	}
 	*ret_stream = stream;
 	return err_ok();
 }
 
-/* --- writing --- */
-
-/* What libuv has not written yet, by the byte also inside one large write. */
-static size_t waiting_bytes(const struct stream *stream)
+struct stream *stream_accept(struct loop *loop, struct uv_stream_s *server)
 {
-	return uv_stream_get_write_queue_size((const uv_stream_t *)&stream->tcp);
+	struct stream_tcp *tcp = stream_tcp_accept(loop, server);
+	struct stream *stream = tcp == NULL ? NULL : calloc(1, sizeof *stream);
+
+	if (stream == NULL) {
+		if (tcp != NULL)
+			stream_tcp_close(tcp);
+		return NULL;
+	}
+	stream->loop = loop;
+	stream->tcp = tcp;
+	stream_tcp_pause(tcp);
+	stream_tcp_attach(tcp, &tcp_events, stream);
+	return stream;
 }
 
-static void on_written(uv_write_t *req, int status)
+void stream_attach(
+	struct stream *stream, struct tls *tls, const struct stream_events *events, void *arg)
 {
-	struct out *out = req->data;
-	struct stream *stream = out->stream;
-
-	free(out->data);
-	free(out);
-	if (stream->phase != PHASE_OPEN)
-		return;
-	if (status != 0)
-		stream_fail(stream, lost(status));
-	else if (waiting_bytes(stream) == 0 && stream->events != NULL &&
-		 stream->events->drained != NULL)
-		stream->events->drained(stream->arg);
-}
-
-/* Queues data from offset on; data becomes ours. */
-static void enqueue(struct stream *stream, char *data, size_t offset, size_t size_bytes)
-{
-	struct out *out = calloc(1, sizeof *out);
-	uv_buf_t buf = uv_buf_init(data + offset, (unsigned)(size_bytes - offset));
-
-	if (out == NULL) {
-		free(data);
-		stream_fail(
-			stream, err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory to queue a write"));
-		return;
-	}
-	out->req.data = out;
-	out->stream = stream;
-	out->data = data;
-	int code = uv_write(&out->req, (uv_stream_t *)&stream->tcp, &buf, 1, on_written);
-	if (code != 0) {
-		free(data);
-		free(out);
-		stream_fail(stream, lost(code));
-	}
-}
-
-/* Bytes the kernel took at once, size_bytes too when there is nothing (left) to do. */
-static size_t write_now(struct stream *stream, const char *data, size_t size_bytes)
-{
-	size_t done = 0;
-
-	if (stream->phase == PHASE_CLOSING || stream->shut)
-		return size_bytes;
-	if (stream->phase == PHASE_DIALING) {
-		buf_add(&stream->dial->early, data, size_bytes);
-		if (stream->dial->early.overflow)
-			stream_fail(stream,
-				err_retry(ERR_CODE_TRY_AGAIN, "too much was written early"));
-		return size_bytes;
-	}
-	while (done < size_bytes && waiting_bytes(stream) == 0) {
-		uv_buf_t buf =
-			uv_buf_init((char *)(uintptr_t)data + done, (unsigned)(size_bytes - done));
-		int code = uv_try_write((uv_stream_t *)&stream->tcp, &buf, 1);
-		if (code == UV_EAGAIN)
-			break;
-		if (code < 0) {
-			stream_fail(stream, lost(code));
-			return size_bytes;
+	stream->events = events;
+	stream->arg = arg;
+	if (tls != NULL) {
+		if (!secure(stream, tls, NULL)) {
+			stream_fail(stream, err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory for TLS"));
+			return;
 		}
-		done += (size_t)code;
+		loop_timer_start(stream->session->timer, tls_handshake_ms(tls), 0);
 	}
-	return done;
+	stream_tcp_resume(stream->tcp);
+}
+
+/* True when it is settled: dropped, or kept until the handshake is done. */
+static bool write_early(struct stream *stream, struct str bytes)
+{
+	struct session *session = stream->session;
+
+	if (stream->closing || session->shut || bytes.len == 0)
+		return true;
+	if (session->ready)
+		return false;
+	buf_add_str(&session->early, bytes);
+	if (session->early.overflow)
+		stream_fail(stream, err_retry(ERR_CODE_TRY_AGAIN, "too much was written early"));
+	return true;
 }
 
 void stream_write(struct stream *stream, struct str bytes)
 {
-	size_t done = write_now(stream, bytes.ptr, bytes.len);
-
-	if (done == bytes.len)
-		return;
-	char *copy = malloc(bytes.len - done);
-	if (copy == NULL) {
-		stream_fail(
-			stream, err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory to queue a write"));
-		return;
-	}
-	memcpy(copy, bytes.ptr + done, bytes.len - done);
-	enqueue(stream, copy, 0, bytes.len - done);
+	if (stream->session == NULL)
+		stream_tcp_write(stream->tcp, bytes);
+	else if (!write_early(stream, bytes))
+		seal(stream, bytes);
 }
 
 void stream_write_take(struct stream *stream, char *data, size_t size_bytes)
 {
-	size_t done = write_now(stream, data, size_bytes);
-
-	if (done == size_bytes)
-		free(data);
-	else
-		enqueue(stream, data, done, size_bytes);
+	if (stream->session == NULL) {
+		stream_tcp_write_take(stream->tcp, data, size_bytes);
+		return;
+	}
+	stream_write(stream, (struct str){ data, size_bytes });
+	free(data);
 }
 
 size_t stream_pending_bytes(const struct stream *stream)
 {
-	return waiting_bytes(stream) + (stream->dial == NULL ? 0 : stream->dial->early.len);
+	size_t early = stream->session == NULL ? 0 : stream->session->early.len;
+
+	return stream_tcp_pending_bytes(stream->tcp) + early;
 }
 
 void stream_pause(struct stream *stream)
 {
 	stream->paused = true;
-	if (stream->phase == PHASE_OPEN)
-		uv_read_stop((uv_stream_t *)&stream->tcp);
+	if (stream->session == NULL)
+		stream_tcp_pause(stream->tcp);
+	else if (!stream->closing)
+		update_reading(stream);
 }
 
 void stream_resume(struct stream *stream)
 {
-	stream->paused = false;
-	if (stream->events != NULL)
-		read_start(stream);
-}
+	struct session *session = stream->session;
 
-static void on_shutdown(uv_shutdown_t *req, int status)
-{
-	(void)status; /* a peer that is gone needs no farewell; the read side tells */
-	free(req);
+	stream->paused = false;
+	if (stream->events == NULL || stream->closing)
+		return;
+	stream_tcp_resume(stream->tcp);
+	if (session != NULL && session->ready && !session->pumping &&
+		stream_tls_has_input(session->tls))
+		loop_timer_start(session->timer, 0, 0);
 }
 
 void stream_shutdown(struct stream *stream)
 {
-	if (stream->phase == PHASE_CLOSING || stream->shut)
+	struct session *session = stream->session;
+
+	if (session == NULL) {
+		stream_tcp_shutdown(stream->tcp);
 		return;
-	stream->shut = true;
-	if (stream->phase == PHASE_DIALING)
-		return;
-	uv_shutdown_t *req = malloc(sizeof *req);
-	if (req == NULL || uv_shutdown(req, (uv_stream_t *)&stream->tcp, on_shutdown) != 0) {
-		free(req);
-		stream_fail(
-			stream, err_retry(ERR_CODE_TRY_AGAIN, "the connection cannot be ended"));
 	}
+	if (stream->closing || session->shut)
+		return;
+	session->shut = true;
+	if (session->ready)
+		end_session(stream);
 }
 
 void stream_close(struct stream *stream)
 {
 	stream_fail(stream, err_ok());
+	stream_tcp_close(stream->tcp); /* also in the middle of a farewell */
 }
 
 const char *stream_peer(const struct stream *stream)
 {
-	return stream->peer;
-}
-
-struct stream *stream_accept(struct loop *loop, struct uv_stream_s *server)
-{
-	struct stream *stream = calloc(1, sizeof *stream);
-
-	if (stream == NULL)
-		return NULL;
-	stream->loop = loop;
-	stream->phase = PHASE_OPEN;
-	uv_tcp_init(loop_uv(loop), &stream->tcp);
-	stream->tcp.data = stream;
-	if (uv_accept(server, (uv_stream_t *)&stream->tcp) != 0) {
-		stream_close(stream);
-		return NULL;
-	}
-	set_options(stream);
-	return stream;
-}
-
-void stream_attach(struct stream *stream, const struct stream_events *events, void *arg)
-{
-	stream->events = events;
-	stream->arg = arg;
-	read_start(stream);
+	return stream_tcp_peer(stream->tcp);
 }

@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 struct loop;
+struct tls;
 struct web;
 struct web_exchange;
 
@@ -21,7 +22,7 @@ struct web_limits {
 	size_t line_bytes;     /* request line; longer: 414 */
 	size_t header_bytes;   /* all header fields; more: 431 */
 	size_t header_fields;  /* more: 431 */
-	size_t connections;    /* more: 503 and closed */
+	size_t connections;    /* more: 503 and closed; under TLS closed before its handshake */
 	size_t pending_bytes;  /* unsent answer of web_reply_write; more: connection dropped */
 	size_t arena_bytes;    /* web_arena of one exchange */
 	uint64_t header_ms;    /* from the first byte of a request (or the connection) to its last
@@ -59,7 +60,8 @@ struct web_conf {
 	const char *address; /* "127.0.0.1:0" = any port, see web_port */
 	const struct web_route *routes;
 	struct web_limits limits;
-	void *arg; /* of the handlers and of on_done */
+	struct tls *tls; /* a server's, outlives the server; NULL: plain */
+	void *arg;	 /* of the handlers and of on_done */
 	/* An exchange has ended, status 499 when the peer was gone first; route is NULL when none
 	 * matched. For metrics and logs; the exchange is still readable. May be NULL. */
 	void (*on_done)(

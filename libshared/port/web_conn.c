@@ -390,7 +390,7 @@ void web_conn_start(struct web_conn *conn)
 	conn->held = BUF(HELD_MAX_BYTES);
 	conn->since_ms = clock_mono_ms();
 	conn->is.reading = true;
-	stream_attach(conn->stream, &events, conn);
+	stream_attach(conn->stream, conn->pool->conf.tls, &events, conn);
 }
 
 /* --- for the exchange --- */

@@ -31,8 +31,10 @@ void web_pool_add(struct web_pool *pool, struct stream *stream)
 	if (pool->count < pool->conf.limits.connections && !pool->closing)
 		conn = calloc(1, sizeof *conn);
 	if (conn == NULL) {
-		stream_write(stream, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-					 "Content-Length: 0\r\nConnection: close\r\n\r\n"));
+		if (pool->conf.tls == NULL)
+			stream_write(
+				stream, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+					    "Content-Length: 0\r\nConnection: close\r\n\r\n"));
 		stream_close(stream);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "api/secure.h"
 #include "base/log.h"
 #include "frame/outbox.h"
 #include "frame/pool.h"
@@ -24,6 +25,17 @@ enum { REQUEST_ARENA_BYTES = 16 << 20, REQUEST_QUEUE_MAX = 512 };
 const struct conf_item intake_conf_items[] = {
 	{ "ESTEIRA_HTTP_LISTEN", CONF_TEXT, AT(http_listen), "0.0.0.0:8080", 0, 0, NULL,
 		"Address of the public API." },
+	{ "ESTEIRA_HTTP_TLS_CERT_FILE", CONF_TEXT, AT(wires.http_cert_file), "", 0, 0, NULL,
+		"PEM file of the public port's certificate and what leads to its authority; empty: "
+		"the port is plain." },
+	{ "ESTEIRA_HTTP_TLS_KEY_FILE", CONF_TEXT, AT(wires.http_key_file), "", 0, 0, NULL,
+		"PEM file of that certificate's key." },
+	{ "ESTEIRA_HTTP_TLS_MIN", CONF_CHOICE, AT(wires.http_tls_min), "1.3", 0, 0, "1.3|1.2",
+		"The least version of TLS that the public port speaks." },
+	{ "ESTEIRA_HTTP_TLS_CLIENT_CA_FILE", CONF_TEXT, AT(wires.http_client_ca_file), "", 0, 0,
+		NULL,
+		"PEM file of authorities; then clients must have a certificate of theirs. Empty: "
+		"none is asked for." },
 	{ "ESTEIRA_HTTP_DOCUMENT_MAX_BYTES", CONF_INT, AT(document_max_bytes), "52428800", 1024,
 		1 << 30, NULL, "Largest document, bytes." },
 	{ "ESTEIRA_HTTP_LINE_MAX_BYTES", CONF_INT, AT(limits.line_bytes), "8192", 256, 65536, NULL,
@@ -43,9 +55,15 @@ const struct conf_item intake_conf_items[] = {
 	{ "ESTEIRA_INTAKE_ORPHAN_AGE_S", CONF_INT, AT(orphan_age_s), "600", 30, 86400, NULL,
 		"Age from which an object without a job is deleted, seconds." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
-		"redis://[[user]:password@]host:port/db; must neither persist nor evict." },
+		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
+	{ "ESTEIRA_REDIS_CA_FILE", CONF_TEXT, AT(wires.redis_ca_file), "", 0, 0, NULL,
+		"PEM file of the authorities that a rediss:// server's certificate is checked "
+		"against; empty: the system's." },
 	{ "ESTEIRA_S3_ENDPOINT", CONF_TEXT, AT(s3_endpoint), NULL, 0, 0, NULL,
 		"http(s)://host:port of the document storage." },
+	{ "ESTEIRA_S3_CA_FILE", CONF_TEXT, AT(wires.s3_ca_file), "", 0, 0, NULL,
+		"PEM file of the authorities that an https storage's certificate is checked "
+		"against; empty: the system's." },
 	{ "ESTEIRA_S3_BUCKET", CONF_TEXT, AT(s3_bucket), "esteira-documents", 0, 0, NULL,
 		"Bucket of the encrypted documents; without versioning and object lock." },
 	{ "ESTEIRA_S3_REGION", CONF_TEXT, AT(s3_region), "us-east-1", 0, 0, NULL,
@@ -68,7 +86,10 @@ static struct err open_storage(struct intake *intake)
 		.access_key = conf->s3_access_key,
 		.secret_key = conf->s3_secret_key };
 
-	TRY(http_open(service_loop(intake->service), NULL, &intake->http));
+	const char *ca_file = conf->wires.s3_ca_file;
+	const struct http_limits limits = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
+
+	TRY(http_open(service_loop(intake->service), &limits, &intake->http));
 	return s3_open(intake->http, &s3, &intake->s3);
 }
 
@@ -82,8 +103,9 @@ static void on_redis_policy(void *arg, struct err e)
 
 static struct err open_redis(struct intake *intake)
 {
-	const struct redis_limits tail = { .name = "esteira-intake-tail" };
-	const struct redis_limits plain = { .name = "esteira-intake" };
+	const char *ca_file = intake->conf->wires.redis_ca_file;
+	const struct redis_limits tail = { .name = "esteira-intake-tail", .ca_file = ca_file };
+	const struct redis_limits plain = { .name = "esteira-intake", .ca_file = ca_file };
 	struct loop *loop = service_loop(intake->service);
 
 	TRY(redis_open(loop, intake->conf->redis_url, &plain, &intake->redis));
@@ -175,6 +197,15 @@ void intake_stop(void *state)
 	intake->partners = NULL;
 	purge_close(intake->purge);
 	pool_close(intake->pool);
+}
+
+bool intake_ready(void *state, struct buf *out)
+{
+	const struct intake *intake = state;
+
+	if (intake->api != NULL)
+		secure_write(intake->api->secure, out);
+	return true;
 }
 
 void intake_close(void *state)

@@ -11,6 +11,7 @@
 
 struct api;
 struct bridge;
+struct buf;
 struct http;
 struct partner_book;
 struct pool;
@@ -26,9 +27,17 @@ struct intake_limits {
 	int64_t header_ms, body_idle_ms;
 };
 
+/* How the public port and the servers we call are proven; "" everywhere: not asked for. */
+struct intake_wires {
+	const char *http_cert_file, *http_key_file, *http_client_ca_file;
+	const char *http_tls_min; /* "1.3" or "1.2" */
+	const char *redis_ca_file, *s3_ca_file;
+};
+
 struct intake_conf {
 	const char *http_listen;
 	struct intake_limits limits;
+	struct intake_wires wires;
 	int64_t document_max_bytes;
 	int64_t request_threads;
 	int64_t lag_max; /* pending jobs that answer 503; 0 = off */
@@ -63,5 +72,6 @@ struct err intake_open(struct service_context *service, const void *conf, void *
 void intake_drain(void *state);
 void intake_stop(void *state);
 void intake_close(void *state);
+bool intake_ready(void *state, struct buf *out);
 
 #endif

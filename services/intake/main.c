@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 		.drain = intake_drain,
 		.stop = intake_stop,
 		.close = intake_close,
+		.ready = intake_ready,
 	};
 
 	return service_run(&service, argc, argv);

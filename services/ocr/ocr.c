@@ -18,10 +18,16 @@
 #define AT(member) offsetof(struct ocr_conf, member)
 
 const struct conf_item ocr_conf_items[] = {
-	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
-		"redis://[[user]:password@]host:port/db; must neither persist nor evict." },
-	{ "ESTEIRA_S3_ENDPOINT", CONF_TEXT, AT(s3_endpoint), NULL, 0, 0, NULL,
+	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(wires.redis_url), NULL, 0, 0, NULL,
+		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
+	{ "ESTEIRA_REDIS_CA_FILE", CONF_TEXT, AT(wires.redis_ca_file), "", 0, 0, NULL,
+		"PEM file of the authorities that a rediss:// server's certificate is checked "
+		"against; empty: the system's." },
+	{ "ESTEIRA_S3_ENDPOINT", CONF_TEXT, AT(wires.s3_endpoint), NULL, 0, 0, NULL,
 		"http(s)://host:port of the document storage." },
+	{ "ESTEIRA_S3_CA_FILE", CONF_TEXT, AT(wires.s3_ca_file), "", 0, 0, NULL,
+		"PEM file of the authorities that an https storage's certificate is checked "
+		"against; empty: the system's." },
 	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
 		"File with the 32 bytes of the master key, mode 0600." },
 	{ "ESTEIRA_OCR_JAIL", CONF_CHOICE, AT(jail), "require", 0, 0, "require|best-effort",
@@ -109,11 +115,15 @@ static void register_metrics(struct ocr *ocr)
 static struct err open_parts(struct ocr *ocr)
 {
 	struct loop *loop = service_loop(ocr->service);
-	const struct redis_limits limits = { .queued_max_bytes = 64U << 20, .name = "esteira-ocr" };
+	const struct redis_limits limits = { .queued_max_bytes = 64U << 20,
+		.name = "esteira-ocr",
+		.ca_file = ocr->conf->wires.redis_ca_file };
+	const char *ca_file = ocr->conf->wires.s3_ca_file;
+	const struct http_limits http = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
 
 	TRY(seal_key_load_master(ocr->conf->seal_master_file, &ocr->master));
-	TRY(http_open(loop, NULL, &ocr->http));
-	TRY(redis_open(loop, ocr->conf->redis_url, &limits, &ocr->redis));
+	TRY(http_open(loop, &http, &ocr->http));
+	TRY(redis_open(loop, ocr->conf->wires.redis_url, &limits, &ocr->redis));
 	TRY(redis_policy_check(ocr->redis, loop, on_redis_policy, ocr));
 	const struct alive_conf alive = {
 		.loop = loop,

@@ -19,10 +19,15 @@ struct redis;
 struct seal_key;
 struct service_context;
 
+/* The servers a worker calls; the CA files may be "". */
+struct ocr_wires {
+	const char *redis_url, *redis_ca_file;
+	const char *s3_endpoint, *s3_ca_file;
+};
+
 /* ESTEIRA_OCR_*, ESTEIRA_REDIS_*, ESTEIRA_S3_*, ESTEIRA_SEAL_*: the table is in ocr.c. */
 struct ocr_conf {
-	const char *redis_url;
-	const char *s3_endpoint;
+	struct ocr_wires wires;
 	const char *seal_master_file;
 	const char *jail, *jail_path;
 	int64_t jobs, recognisers;

@@ -27,7 +27,7 @@ home_of() {
 	curl/*) echo 'libshared/port/http*.c' ;;
 	llhttp.h) echo 'libshared/port/web*.c' ;;
 	hiredis/*) echo 'libshared/port/redis*.c' ;;
-	openssl/*) echo 'libshared/port/@(digest|seal*|stream*).c' ;;
+	openssl/*) echo 'libshared/port/@(digest|seal*|stream_tls|tls).c' ;;
 	tesseract/* | leptonica/* | allheaders.h | seccomp.h) echo 'services/ocr/jail/*.c' ;;
 	*) echo '*' ;;
 	esac

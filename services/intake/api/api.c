@@ -13,6 +13,7 @@
 #include "api/openapi.h"
 #include "api/pressure.h"
 #include "api/result.h"
+#include "api/secure.h"
 #include "api/sse.h"
 #include "api/status.h"
 #include "api/trail.h"
@@ -197,7 +198,7 @@ static struct web_limits limits_of(const struct intake_limits *conf)
 static struct err open_parts(struct api *api)
 {
 	const struct seal_key *master = api->intake->master;
-	const struct web_conf web = { .loop = api->loop,
+	struct web_conf web = { .loop = api->loop,
 		.address = api->intake->conf->http_listen,
 		.routes = routes,
 		.limits = limits_of(&api->intake->conf->limits),
@@ -212,6 +213,8 @@ static struct err open_parts(struct api *api)
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
 	TRY(events_open(api, &api->events));
+	TRY(secure_open(api->intake, &api->secure));
+	web.tls = secure_tls(api->secure);
 	return web_open(&web, &api->web);
 }
 
@@ -304,6 +307,7 @@ void api_close(struct api *api)
 	stop_parts(api);
 	if (api->web != NULL)
 		return; /* requests still hold on to it; the process ends */
+	secure_close(api->secure);
 	sse_close(api->streams);
 	events_close(api->events);
 	status_close(api->status);

@@ -19,6 +19,7 @@ struct metric;
 struct pool;
 struct pool_job;
 struct pressure;
+struct secure;
 struct sse_hub;
 struct status;
 struct web;
@@ -47,8 +48,9 @@ struct api {
 	struct intake *intake;
 	struct loop *loop;
 	struct web *web;
-	struct pool *watch; /* one thread as esteira_frame_intake: rows of all tenants */
-	struct pool *probe; /* one thread for what may hang: the storage */
+	struct secure *secure; /* TLS of the port */
+	struct pool *watch;    /* one thread as esteira_frame_intake: rows of all tenants */
+	struct pool *probe;    /* one thread for what may hang: the storage */
 	struct pressure *pressure;
 	struct status *status;
 	struct sse_hub *streams;

@@ -327,6 +327,7 @@ static void on_fail(void *arg, struct err e)
 struct err events_open(struct api *api, struct events **ret_events)
 {
 	struct service_context *service = api->intake->service;
+	const struct intake_conf *conf = api->intake->conf;
 	struct events *events = calloc(1, sizeof *events);
 
 	if (events == NULL)
@@ -339,7 +340,8 @@ struct err events_open(struct api *api, struct events **ret_events)
 		.fail = on_fail,
 		.arg = events };
 	TRY(key_cache_open(api, "events", &events->keys));
-	TRY(events_marks_open(api->loop, api->intake->conf->redis_url, &events->marks));
+	TRY(events_marks_open(
+		api->loop, conf->redis_url, conf->wires.redis_ca_file, &events->marks));
 	return ingest_open(&ingest, &events->ingest);
 }
 

@@ -60,9 +60,10 @@ void events_marks_add(struct events_marks *marks, struct tenant tenant, struct i
 		loop_timer_start(marks->timer, 0, 0);
 }
 
-struct err events_marks_open(struct loop *loop, const char *url, struct events_marks **ret_marks)
+struct err events_marks_open(
+	struct loop *loop, const char *url, const char *ca_file, struct events_marks **ret_marks)
 {
-	const struct redis_limits limits = { .name = "esteira-intake-events" };
+	const struct redis_limits limits = { .name = "esteira-intake-events", .ca_file = ca_file };
 	struct events_marks *marks = calloc(1, sizeof *marks);
 
 	if (marks == NULL)

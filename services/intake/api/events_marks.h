@@ -14,9 +14,9 @@ struct events_marks;
 struct loop;
 struct redis;
 
-/* A connection of its own. Failures: those of redis_open. */
-struct err events_marks_open(struct loop *loop, const char *url, struct events_marks **ret_marks)
-	ERR_MUST_USE;
+/* A connection of its own. url and ca_file as redis_open takes them, failures too. */
+struct err events_marks_open(struct loop *loop, const char *url, const char *ca_file,
+	struct events_marks **ret_marks) ERR_MUST_USE;
 
 /* As redis_close. NULL is fine. */
 void events_marks_close(struct events_marks *marks);

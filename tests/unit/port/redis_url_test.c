@@ -42,7 +42,7 @@ END_TEST
 START_TEST(refuses)
 {
 	static const char *const rows[] = { "", "localhost", "redis:", "redis:/h", "redis://",
-		"redis://:6379", "redis:///0", "REDIS://h", "http://h", "rediss://h",
+		"redis://:6379", "redis:///0", "REDIS://h", "http://h", "rediss:/h", "redisss://h",
 		"redis://h:", "redis://h:0", "redis://h:65536", "redis://h:x", "redis://h:-1",
 		"redis://h: 1", "redis://::1", "redis://[::1", "redis://[]", "redis://[::1]x",
 		"redis://[::1]:", "redis://h/x", "redis://h/-1", "redis://h/1/2",

@@ -85,7 +85,7 @@ static void accept_echo(void *arg, struct stream *stream)
 
 	ck_assert_str_eq(stream_peer(stream), "127.0.0.1");
 	bench->server.stream = stream;
-	stream_attach(stream, &echoing, &bench->server);
+	stream_attach(stream, NULL, &echoing, &bench->server);
 	stream_listener_close(bench->listener);
 	bench->listener = NULL;
 }
@@ -102,7 +102,7 @@ static void accept_count(void *arg, struct stream *stream)
 	struct bench *bench = arg;
 
 	bench->server.stream = stream;
-	stream_attach(stream, &counting, &bench->server);
+	stream_attach(stream, NULL, &counting, &bench->server);
 }
 
 static void setup(struct bench *bench, stream_accept_fn *accept)
@@ -199,7 +199,7 @@ static void accept_all(void *arg, struct stream *stream)
 	struct bench *bench = arg;
 
 	bench->server.stream = stream;
-	stream_attach(stream, &counting_all, &bench->server);
+	stream_attach(stream, NULL, &counting_all, &bench->server);
 }
 
 START_TEST(drains_a_large_queue)
