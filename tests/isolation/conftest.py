@@ -2,6 +2,7 @@
 
 Modules of tests/integration (rig, belt) and of docker/local (stack, servers) can be imported.
 """
+import contextlib
 import os
 import sys
 import tempfile
@@ -13,7 +14,10 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 for _folder in ("docker/local", "tests/integration"):
     sys.path.insert(0, os.path.join(ROOT, _folder))
 # pylint: disable=wrong-import-position
+import psycopg2  # noqa: E402
+
 import rig  # noqa: E402
+import rows  # noqa: E402
 from stack import Stack, prepare_var  # noqa: E402
 
 
@@ -27,6 +31,15 @@ def make_database():
         yield stack
     finally:
         stack.down(wipe=True)
+
+
+@pytest.fixture(scope="session", name="planted")
+def make_planted(database):
+    """The same with tenants rows.A and rows.B, and a row of each in every table."""
+    with contextlib.closing(psycopg2.connect(database.psql_url())) as conn, conn.cursor() as cur:
+        rows.plant(cur)
+        conn.commit()
+    return database
 
 
 @pytest.fixture(scope="session", name="suite")
