@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/secret.h"
+
 enum { SECRET_FILE_MAX = 64 * 1024 };
 
 static struct err bad(struct arena *arena, const char *name, const char *why)
@@ -33,23 +36,59 @@ static struct err read_secret_file(
 	return err_ok();
 }
 
-static struct err raw_value(
-	const struct conf_item *item, struct arena *arena, const char **ret_text)
+/* What the environment says; of *ret_text and *ret_path one is NULL. */
+static struct err find(const struct conf_item *item, struct arena *arena, const char **ret_text,
+	const char **ret_path)
 {
 	const char *text = getenv(item->name);
 	const char *name = arena_printf(arena, "%s_FILE", item->name);
 
 	if (name == NULL)
 		return arena_overflow();
-	const char *path = item->kind == CONF_SECRET ? getenv(name) : NULL;
+	const char *path = conf_is_secret(item) ? getenv(name) : NULL;
 	if (text != NULL && path != NULL)
 		return bad(arena, item->name, "set both directly and by _FILE");
+	if (path == NULL && (text == NULL || *text == '\0'))
+		text = item->initial;
+	if (path == NULL && text == NULL)
+		return bad(arena, item->name, "must be set");
+	*ret_text = text;
+	*ret_path = path;
+	return err_ok();
+}
+
+static void free_secret(void *arg)
+{
+	secret_free(arg);
+}
+
+static struct err read_live(const struct conf_item *item, struct arena *arena, void *at)
+{
+	struct secret_conf conf = { 0 };
+	struct secret *secret = NULL;
+
+	TRY(find(item, arena, &conf.text, &conf.path));
+	if (conf.path != NULL || *conf.text != '\0') {
+		struct err e = secret_open(&conf, &secret);
+		if (e.kind != ERR_OK)
+			return bad(arena, item->name, e.msg);
+		if (!arena_defer(arena, free_secret, secret)) {
+			secret_free(secret);
+			return arena_overflow();
+		}
+	}
+	memcpy(at, &secret, sizeof secret);
+	return err_ok();
+}
+
+static struct err raw_value(
+	const struct conf_item *item, struct arena *arena, const char **ret_text)
+{
+	const char *text, *path;
+
+	TRY(find(item, arena, &text, &path));
 	if (path != NULL)
 		return read_secret_file(item, path, arena, ret_text);
-	if (text == NULL || *text == '\0')
-		text = item->initial;
-	if (text == NULL)
-		return bad(arena, item->name, "must be set");
 	text = arena_strdup(arena, str_of(text));
 	*ret_text = text;
 	return text == NULL ? arena_overflow() : err_ok();
@@ -71,6 +110,8 @@ static struct err read_item(const struct conf_item *item, struct arena *arena, v
 	uint64_t number = 0;
 	void *at = (char *)base + item->offset;
 
+	if (item->kind == CONF_LIVE)
+		return read_live(item, arena, at);
 	TRY(raw_value(item, arena, &text));
 	if (item->kind == CONF_CHOICE && !is_choice(item->choices, str_of(text)))
 		return bad(arena, item->name, "not one of its choices");
@@ -95,6 +136,42 @@ struct err conf_read(const struct conf_item *items, struct arena *arena, void *b
 	return err_ok();
 }
 
+void conf_forget(const struct conf_item *items)
+{
+	for (; items->name != NULL; items++) {
+		char *text = conf_is_secret(items) ? getenv(items->name) : NULL;
+		if (text == NULL)
+			continue;
+		/* the kernel shows these very bytes */
+		secret_wipe(text, strlen(text));
+		unsetenv(items->name);
+	}
+}
+
+static void log_news(const struct conf_item *item, struct secret *secret)
+{
+	struct secret_news news;
+
+	if (secret == NULL || !secret_take_news(secret, &news))
+		return;
+	if (news.changed)
+		LOG(LOG_INFO, "secret.renewed", LOG_TEXT("setting", item->name),
+			LOG_INT("bytes", news.len), LOG_INT("generation", news.generation));
+	if (news.fault != NULL)
+		LOG(LOG_WARN, "secret.kept", LOG_TEXT("setting", item->name),
+			LOG_TEXT("file", news.fault), LOG_INT("generation", news.generation));
+}
+
+void conf_log_news(const struct conf_item *items, const void *base)
+{
+	for (; items->name != NULL; items++) {
+		struct secret *secret;
+		memcpy(&secret, (const char *)base + items->offset, sizeof secret);
+		if (items->kind == CONF_LIVE)
+			log_news(items, secret);
+	}
+}
+
 static const char *shown_default(const struct conf_item *item)
 {
 	if (item->initial == NULL)
@@ -106,8 +183,7 @@ void conf_help(const struct conf_item *items, FILE *out)
 {
 	for (; items->name != NULL; items++)
 		fprintf(out, "  %s%s (%s)\n      %s\n", items->name,
-			items->kind == CONF_SECRET ? "[_FILE]" : "", shown_default(items),
-			items->help);
+			conf_is_secret(items) ? "[_FILE]" : "", shown_default(items), items->help);
 }
 
 static void print_range(const struct conf_item *item, FILE *out)
@@ -124,7 +200,7 @@ void conf_markdown(const struct conf_item *items, FILE *out)
 {
 	for (; items->name != NULL; items++) {
 		fprintf(out, "| `%s`%s | `%s` | %s", items->name,
-			items->kind == CONF_SECRET ? " or `_FILE`" : "", shown_default(items),
+			conf_is_secret(items) ? " or `_FILE`" : "", shown_default(items),
 			items->help);
 		print_range(items, out);
 		fprintf(out, " |\n");
@@ -142,8 +218,10 @@ void conf_print(const struct conf_item *items, const void *base, FILE *out)
 		memcpy(&text, at, sizeof text);
 		if (items->kind == CONF_INT)
 			fprintf(out, "%s=%lld\n", items->name, (long long)number);
-		else
+		else if (conf_is_secret(items))
 			fprintf(out, "%s=%s\n", items->name,
-				items->kind == CONF_SECRET && *text != '\0' ? "(redacted)" : text);
+				text == NULL || *text == '\0' ? "" : "(redacted)");
+		else
+			fprintf(out, "%s=%s\n", items->name, text);
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ enum {
 	CONF_ARENA_BYTES = 1 << 20,
 	THREADS_DEFAULT = 2,
 	PROBE_US = 1000000,
+	NEWS_MS = 5000,
 	PROBE_BYTES = 64 << 10,
 	STOP_S = 10,
 	HEAPS = 2,
@@ -49,6 +51,7 @@ struct service_context {
 	struct admin *admin;
 	struct engine *engine;
 	struct drain drain;
+	struct loop_timer *news; /* of secrets */
 	_Atomic bool failed;
 };
 
@@ -188,12 +191,25 @@ static struct err check_roles(struct service_context *context)
 	}
 }
 
+/* Rotation is seen in the log, also when nothing connects just then. */
+static void on_news_turn(void *arg)
+{
+	struct service_context *context = arg;
+	struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
+
+	service_conf_tables(context->service, &context->conf, context->own_conf, tables);
+	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
+		conf_log_news(t->items, t->base);
+}
+
 static struct err open_loop(struct service_context *context)
 {
 	TRY(loop_open(&context->loop));
 	TRY(loop_signal(context->loop, SIGTERM, on_terminate, context));
 	TRY(loop_signal(context->loop, SIGINT, on_terminate, context));
 	TRY(loop_timer_new(context->loop, on_drain_turn, context, &context->drain.timer));
+	TRY(loop_timer_new(context->loop, on_news_turn, context, &context->news));
+	loop_timer_start(context->news, NEWS_MS, NEWS_MS);
 	context->health = health_new();
 	context->metrics = admin_metrics_new(context->service->name, ESTEIRA_VERSION);
 	if (context->health == NULL || context->metrics == NULL)
@@ -312,6 +328,7 @@ static void close_all(struct service_context *context)
 	if (context->service->close != NULL && context->state != NULL)
 		context->service->close(context->state);
 	loop_timer_free(context->drain.timer);
+	loop_timer_free(context->news);
 	loop_close(context->loop);
 	engine_close(context->engine);
 	metrics_free(context->metrics);
@@ -371,13 +388,14 @@ static int print(const struct service *service, const char *what)
 	return help ? 0 : 2;
 }
 
-/* Documents and keys live in this memory: no core. 1 and not 0, because a piped core pattern
- * ignores 0. */
+/* Documents and keys live in this memory: no core, and nobody but root may look into it or into
+ * our environment. 1 and not 0, because a piped core pattern ignores 0. */
 static void forbid_cores(void)
 {
 	const struct rlimit one = { 1, 1 };
 
 	setrlimit(RLIMIT_CORE, &one);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 static enum log_level level_of(const char *name)
@@ -393,8 +411,12 @@ static enum log_level level_of(const char *name)
 static struct err configure(struct service_context *context)
 {
 	const struct service *service = context->service;
+	struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
 
 	TRY(service_conf_read(service, context->arena, &context->conf, &context->own_conf));
+	service_conf_tables(service, &context->conf, context->own_conf, tables);
+	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
+		conf_forget(t->items);
 	log_init(service->name, context->conf.instance, level_of(context->conf.log_level));
 	return service_conf_names(service, &context->conf, context->arena, &context->names);
 }

@@ -6,6 +6,7 @@
 #include "frame/engine.h"
 #include "port/kafka_security.h"
 
+struct secret;
 struct service;
 
 struct service_kafka_conf {
@@ -16,7 +17,9 @@ struct service_kafka_conf {
 
 struct service_conf {
 	struct service_kafka_conf kafka;
-	const char *pg_url, *pg_frame_url;
+	struct {
+		struct secret *url, *password;
+	} pg, pg_frame;
 	const char *admin_listen;
 	const char *instance;
 	int64_t drain_ms, step_max_ms, work_max_ms, replay_max;

@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/clock.h"
+#include "port/pg_connect.h"
 #include "port/pg_value.h"
 
 enum { PREPARED_MAX = 128, ARGS_MAX = 24, QUEUE_MAX = 1024 };
@@ -40,7 +41,7 @@ struct pg *pg_new(const struct pg_conf *conf)
 	if (pg == NULL)
 		return NULL;
 	pg->conf = *conf;
-	pg->conf.url = strdup(conf->url);
+	pg->conf.url = conf->url == NULL ? NULL : strdup(conf->url);
 	pg->conf.application = strdup(conf->application);
 	return pg;
 }
@@ -121,18 +122,8 @@ static void drop_notice(void *arg, const char *text)
 
 static struct err connect_now(struct pg *pg)
 {
-	char options[192];
-	const char *const keys[] = { "dbname", "application_name", "options", "connect_timeout",
-		"tcp_user_timeout", "keepalives_idle", NULL };
-
-	snprintf(options, sizeof options,
-		"-c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 "
-		"-c statement_timeout=30000 -c idle_session_timeout=%d -c timezone=UTC",
-		pg->conf.idle_session_ms);
-	const char *const values[] = { pg->conf.url, pg->conf.application, options, "3", "5000",
-		"10", NULL };
 	disconnect(pg);
-	pg->conn = PQconnectdbParams(keys, values, 1);
+	pg->conn = pg_connect_open(&pg->conf);
 	if (pg->conn == NULL || PQstatus(pg->conn) != CONNECTION_OK)
 		return refused(pg);
 	PQsetErrorVerbosity(pg->conn, PQERRORS_TERSE);

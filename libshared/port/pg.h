@@ -16,13 +16,18 @@
 
 struct pg;
 struct pg_rows;
+struct secret;
 
 struct pg_conf {
-	const char *url;	 /* libpq URI */
+	const char *url;	 /* libpq URI; NULL: live_url */
 	const char *application; /* application_name, at most 63 bytes */
 	int idle_session_ms;	 /* the server ends the session when it is idle longer; 0 = never */
 	int answer_ms; /* so long without an answer, and the server is away; 0 = 35 s, which is more
 			* than it gives a statement */
+	/* used, not owned; the current value counts at each connect, and when the server refuses it
+	 * the file is looked at again and, if it changed, one more try is made */
+	struct secret *live_url; /* only without url */
+	struct secret *password; /* NULL: as the URL says */
 };
 
 /* A statement with its name; identity is the address, so statements are static const. */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-
 #include "port/loop.h"
 #include "port/redis_backoff.h"
 #include "port/redis_greeting.h"
@@ -282,6 +281,7 @@ static void connect_link(void *arg)
 
 	if (redis->tls != NULL) /* unusable files: what was read from them before is believed on */
 		(void)tls_refresh(redis->tls, &stale);
+	redis_url_take_password(&redis->url, redis->limits.password);
 	redis->link.wire = redis_wire_new(redis->limits.reply_max_bytes);
 	struct err e = redis->link.wire == NULL ? err_fatal(ERR_CODE_OUT_OF_MEMORY, "")
 						: stream_connect(redis->loop, &target, &events,

@@ -16,6 +16,7 @@
 
 struct loop;
 struct redis;
+struct secret;
 
 /* 0 and NULL take the default in brackets. */
 struct redis_limits {
@@ -26,6 +27,7 @@ struct redis_limits {
 	const char *name;	    /* shown by CLIENT LIST; copied [esteira] */
 	const char *ca_file; /* of rediss://: PEM of the authorities believed, read again when it
 				changes; copied [the system's] */
+	struct secret *password; /* in place of the URL's, as it is at each connect; not owned */
 };
 
 enum redis_kind {

@@ -1,6 +1,7 @@
 #include "port/redis_url.h"
 
 #include "base/encode.h"
+#include "base/secret.h"
 
 #include <string.h>
 
@@ -117,4 +118,16 @@ struct err redis_url_parse(const char *text, struct redis_url *ret_url)
 	url.db = (uint32_t)db;
 	*ret_url = url;
 	return err_ok();
+}
+
+void redis_url_take_password(struct redis_url *url, struct secret *password)
+{
+	char text[SECRET_BYTES];
+
+	if (password == NULL)
+		return;
+	size_t len = secret_copy(password, text, NULL);
+	if (len < sizeof url->password)
+		memcpy(url->password, text, len + 1);
+	secret_wipe(text, sizeof text);
 }

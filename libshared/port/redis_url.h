@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct secret;
+
 enum { REDIS_URL_PART_BYTES = 256 };
 
 struct redis_url {
@@ -23,5 +25,9 @@ struct redis_url {
 
 /* Any thread. ERR_FATAL bad-config; the message names the part, never its value. */
 struct err redis_url_parse(const char *text, struct redis_url *ret_url) ERR_MUST_USE;
+
+/* The current value of password in place of the URL's own; NULL, or a value of more than
+ * REDIS_URL_PART_BYTES, which no server takes, leaves it as it is. */
+void redis_url_take_password(struct redis_url *url, struct secret *password);
 
 #endif

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "port/digest.h"
 #include "port/http.h"
+#include "port/s3_login.h"
 #include "port/s3_request.h"
 #include "port/s3_sign.h"
 
@@ -17,9 +17,7 @@ struct s3 {
 	char *host; /* as the Host header names it: without a default port */
 	char *bucket;
 	char *region;
-	char *access_key;
-	char *secret_key;
-	struct s3_sign_key key;
+	struct s3_login *login;
 	int64_t timeout_ms;
 	bool is_tls;
 };
@@ -77,25 +75,13 @@ static bool is_bucket(const char *bucket)
 	       strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len && bucket[0] != '.';
 }
 
-static bool is_printable(const char *text)
-{
-	for (; text != NULL && *text != '\0'; text++)
-		if (*text <= ' ' || *text >= 0x7f)
-			return false;
-	return text != NULL;
-}
-
 static bool copy_conf(struct s3 *s3, const struct s3_conf *conf, struct str host)
 {
 	s3->host = strndup(host.ptr, host.len);
 	s3->bucket = strdup(conf->bucket);
 	s3->region = strdup(conf->region == NULL ? "us-east-1" : conf->region);
-	s3->access_key = strdup(conf->access_key);
-	s3->secret_key = strdup(conf->secret_key);
-	s3->key = (struct s3_sign_key){ s3->region, "s3", s3->access_key, s3->secret_key };
 	s3->timeout_ms = conf->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : conf->timeout_ms;
-	return s3->host != NULL && s3->bucket != NULL && s3->region != NULL &&
-	       s3->access_key != NULL && s3->secret_key != NULL;
+	return s3->host != NULL && s3->bucket != NULL && s3->region != NULL;
 }
 
 struct err s3_open(struct http *http, const struct s3_conf *conf, struct s3 **ret_s3)
@@ -108,12 +94,15 @@ struct err s3_open(struct http *http, const struct s3_conf *conf, struct s3 **re
 			ERR_CODE_BAD_CONFIG, "the S3 endpoint is not http[s]://host[:port]");
 	if (conf->bucket == NULL || !is_bucket(conf->bucket))
 		return err_reject(ERR_CODE_BAD_CONFIG, "the S3 bucket's name is not valid");
-	if (!is_printable(conf->access_key) || !is_printable(conf->secret_key))
-		return err_reject(ERR_CODE_BAD_CONFIG, "the S3 keys are missing or not valid");
 	struct s3 *s3 = calloc(1, sizeof *s3);
 	if (s3 == NULL || !copy_conf(s3, conf, host)) {
 		s3_close(s3);
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the S3 client");
+	}
+	struct err e = s3_login_open(conf, s3->region, &s3->login);
+	if (e.kind != ERR_OK) {
+		s3_close(s3);
+		return e;
 	}
 	s3->http = http;
 	s3->is_tls = is_tls;
@@ -125,10 +114,7 @@ void s3_close(struct s3 *s3)
 {
 	if (s3 == NULL)
 		return;
-	if (s3->secret_key != NULL)
-		digest_wipe(s3->secret_key, strlen(s3->secret_key));
-	free(s3->secret_key);
-	free(s3->access_key);
+	s3_login_free(s3->login);
 	free(s3->region);
 	free(s3->bucket);
 	free(s3->host);
@@ -142,7 +128,12 @@ struct http *s3_http(const struct s3 *s3)
 
 const struct s3_sign_key *s3_key(const struct s3 *s3)
 {
-	return &s3->key;
+	return s3_login_key(s3->login);
+}
+
+bool s3_refused(const struct s3 *s3, const struct s3_sign_key *key, int status)
+{
+	return (status == 401 || status == 403) && s3_login_renew(s3->login, key);
 }
 
 bool s3_is_tls(const struct s3 *s3)
@@ -206,7 +197,7 @@ struct err s3_presign(const struct s3 *s3, const struct s3_presign *what, struct
 		.payload_hash = S3_SIGN_UNSIGNED,
 		.date = date,
 	};
-	TRY(s3_sign_presign(&s3->key, &plan, what->expires_s, &query));
+	TRY(s3_sign_presign(s3_key(s3), &plan, what->expires_s, &query));
 	const char *text = arena_printf(arena, "%s?%s", path.ptr, query.ptr);
 	if (text == NULL)
 		return arena_overflow();

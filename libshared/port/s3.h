@@ -19,14 +19,16 @@ struct http;
 struct http_response;
 struct s3;
 struct s3_sign_key;
+struct secret;
 
 struct s3_conf {
 	const char *endpoint; /* http://host[:port] or https://..., without a path */
 	const char *bucket;
-	const char *region; /* NULL: us-east-1 */
-	const char *access_key;
+	const char *region;	/* NULL: us-east-1 */
+	const char *access_key; /* NULL: the two live ones, as they are when a request is made */
 	const char *secret_key;
-	int64_t timeout_ms; /* of one blocking operation; 0: 10,000 */
+	struct secret *live_access_key, *live_secret_key; /* used, not owned */
+	int64_t timeout_ms;				  /* of one blocking operation; 0: 10,000 */
 };
 
 /* Any thread. Copies conf, no traffic; http is used, not owned. ERR_REJECT bad-config for an
@@ -123,7 +125,10 @@ struct err s3_bucket_lifecycle(struct s3 *s3, enum s3_known *ret_known) ERR_MUST
 /* --- for the other files of port/s3 --- */
 
 struct http *s3_http(const struct s3 *s3);
+/* The keys of this moment, valid until s3_close; s3_refused: the storage did not take those; true
+ * when there are others now. */
 const struct s3_sign_key *s3_key(const struct s3 *s3);
+bool s3_refused(const struct s3 *s3, const struct s3_sign_key *key, int status);
 bool s3_is_tls(const struct s3 *s3);
 struct str s3_host(const struct s3 *s3); /* as the Host header names it */
 int64_t s3_timeout_ms(const struct s3 *s3);

@@ -17,6 +17,8 @@ enum {
 };
 
 struct s3_put {
+	struct s3 *s3;
+	const struct s3_sign_key *key;
 	struct http_call *call;
 	struct s3_put_callbacks callbacks;
 	void *arg;
@@ -52,6 +54,9 @@ static void on_done(void *arg, struct err result, struct http_response *response
 	void (*done)(void *arg, struct err result) = put->callbacks.done;
 	void *done_arg = put->arg;
 
+	/* the body is gone, so nothing is sent again; but the next request has the new keys */
+	if (result.kind == ERR_OK)
+		s3_refused(put->s3, put->key, response->status);
 	if (result.kind == ERR_OK)
 		result = put_result(put, response->status);
 	put_free(put);
@@ -84,7 +89,8 @@ static struct err send_head(struct s3 *s3, const struct s3_put_request *request,
 		.payload_hash = put->is_chunked ? S3_SIGN_STREAMING : S3_SIGN_UNSIGNED,
 	};
 	TRY(s3_request_prepare(s3, &plan, &ready));
-	TRY(s3_sign_chain_init(s3_key(s3), ready.date, ready.signature, &put->chain));
+	put->key = ready.key;
+	TRY(s3_sign_chain_init(ready.key, ready.date, ready.signature, &put->chain));
 	struct http_request http = {
 		.method = "PUT",
 		.url = ready.url.ptr,
@@ -111,6 +117,7 @@ struct err s3_put_open(struct s3 *s3, const struct s3_put_request *request,
 	struct s3_put *put = calloc(1, sizeof *put + room);
 	if (put == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for an upload");
+	put->s3 = s3;
 	put->callbacks = *callbacks;
 	put->arg = arg;
 	put->left_bytes = request->size_bytes;

@@ -71,6 +71,7 @@ struct err s3_request_prepare(
 	ret_ready->url = BUF(URL_MAX);
 	ret_ready->authorization = BUF(AUTHORIZATION_MAX);
 	TRY(s3_object_url(s3, request->key, &ret_ready->url, &path));
+	ret_ready->key = s3_key(s3);
 	s3_sign_date(clock_wall_ms(), ret_ready->date);
 	set_hash(request, ret_ready);
 	struct s3_sign_request plan = {
@@ -81,7 +82,7 @@ struct err s3_request_prepare(
 		.payload_hash = ret_ready->hash,
 		.date = ret_ready->date,
 	};
-	TRY(s3_sign_header(s3_key(s3), &plan, &ret_ready->authorization, ret_ready->signature));
+	TRY(s3_sign_header(ret_ready->key, &plan, &ret_ready->authorization, ret_ready->signature));
 	fill_headers(plan.headers, ret_ready);
 	if (request->query.count > 0)
 		buf_add_str(&ret_ready->url, STR("?"));
@@ -94,12 +95,14 @@ void s3_request_done(struct s3_request_ready *ready)
 	buf_done(&ready->authorization);
 }
 
-struct err s3_request_call(
-	const struct s3 *s3, const struct s3_request *request, struct http_response *ret_response)
+/* *ret_key: by which keys it was signed. */
+static struct err call_once(const struct s3 *s3, const struct s3_request *request,
+	struct http_response *ret_response, const struct s3_sign_key **ret_key)
 {
 	SCOPED(s3_request_done) struct s3_request_ready ready = { 0 };
 
 	TRY(s3_request_prepare(s3, request, &ready));
+	*ret_key = ready.key;
 	struct http_request http = {
 		.method = request->method,
 		.url = ready.url.ptr,
@@ -110,4 +113,20 @@ struct err s3_request_call(
 		.away = ERR_CODE_STORAGE_AWAY,
 	};
 	return http_call(s3_http(s3), &http, ret_response);
+}
+
+struct err s3_request_call(
+	const struct s3 *s3, const struct s3_request *request, struct http_response *ret_response)
+{
+	struct http_response response = { 0 };
+	const struct s3_sign_key *key;
+
+	TRY(call_once(s3, request, &response, &key));
+	if (s3_refused(s3, key, response.status)) {
+		http_response_done(&response);
+		response = (struct http_response){ 0 };
+		TRY(call_once(s3, request, &response, &key));
+	}
+	*ret_response = response;
+	return err_ok();
 }

@@ -28,6 +28,7 @@ struct s3_request {
 struct s3_request_ready {
 	struct buf url;
 	struct buf authorization;
+	const struct s3_sign_key *key; /* by which it is signed */
 	char date[S3_SIGN_DATE_BYTES];
 	char hash[S3_SIGN_HEX_BYTES];
 	char signature[S3_SIGN_HEX_BYTES];
@@ -39,7 +40,8 @@ struct err s3_request_prepare(const struct s3 *s3, const struct s3_request *requ
 	struct s3_request_ready *ret_ready) ERR_MUST_USE;
 void s3_request_done(struct s3_request_ready *ready);
 
-/* Blocking, any thread but the loop's. Any status is ERR_OK; ERR_RETRY storage-away. */
+/* Blocking, any thread but the loop's. Asks once more when the keys were refused and there are
+ * others now. Any status is ERR_OK; ERR_RETRY storage-away. */
 struct err s3_request_call(const struct s3 *s3, const struct s3_request *request,
 	struct http_response *ret_response) ERR_MUST_USE;
 

@@ -56,6 +56,8 @@ const struct conf_item intake_conf_items[] = {
 		"Age from which an object without a job is deleted, seconds." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
 		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
+	{ "ESTEIRA_REDIS_PASSWORD", CONF_LIVE, AT(wires.redis_password), "", 0, 0, NULL,
+		"Password of Redis, in place of the URL's." },
 	{ "ESTEIRA_REDIS_CA_FILE", CONF_TEXT, AT(wires.redis_ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that a rediss:// server's certificate is checked "
 		"against; empty: the system's." },
@@ -68,9 +70,9 @@ const struct conf_item intake_conf_items[] = {
 		"Bucket of the encrypted documents; without versioning and object lock." },
 	{ "ESTEIRA_S3_REGION", CONF_TEXT, AT(s3_region), "us-east-1", 0, 0, NULL,
 		"Region that signatures name." },
-	{ "ESTEIRA_S3_ACCESS_KEY", CONF_SECRET, AT(s3_access_key), NULL, 0, 0, NULL,
+	{ "ESTEIRA_S3_ACCESS_KEY", CONF_LIVE, AT(s3_access_key), NULL, 0, 0, NULL,
 		"Access key of the bucket." },
-	{ "ESTEIRA_S3_SECRET_KEY", CONF_SECRET, AT(s3_secret_key), NULL, 0, 0, NULL,
+	{ "ESTEIRA_S3_SECRET_KEY", CONF_LIVE, AT(s3_secret_key), NULL, 0, 0, NULL,
 		"Secret key of the bucket." },
 	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
 		"File with the 32 bytes of the master key, mode 0600." },
@@ -83,8 +85,8 @@ static struct err open_storage(struct intake *intake)
 	const struct s3_conf s3 = { .endpoint = conf->s3_endpoint,
 		.bucket = conf->s3_bucket,
 		.region = conf->s3_region,
-		.access_key = conf->s3_access_key,
-		.secret_key = conf->s3_secret_key };
+		.live_access_key = conf->s3_access_key,
+		.live_secret_key = conf->s3_secret_key };
 
 	const char *ca_file = conf->wires.s3_ca_file;
 	const struct http_limits limits = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
@@ -104,8 +106,12 @@ static void on_redis_policy(void *arg, struct err e)
 static struct err open_redis(struct intake *intake)
 {
 	const char *ca_file = intake->conf->wires.redis_ca_file;
-	const struct redis_limits tail = { .name = "esteira-intake-tail", .ca_file = ca_file };
-	const struct redis_limits plain = { .name = "esteira-intake", .ca_file = ca_file };
+	const struct redis_limits tail = { .name = "esteira-intake-tail",
+		.ca_file = ca_file,
+		.password = intake->conf->wires.redis_password };
+	const struct redis_limits plain = { .name = "esteira-intake",
+		.ca_file = ca_file,
+		.password = intake->conf->wires.redis_password };
 	struct loop *loop = service_loop(intake->service);
 
 	TRY(redis_open(loop, intake->conf->redis_url, &plain, &intake->redis));

@@ -19,6 +19,7 @@ struct purge;
 struct redis;
 struct s3;
 struct seal_key;
+struct secret;
 struct service_context;
 
 /* What a client may cost; port/web.h says what each means. */
@@ -27,11 +28,12 @@ struct intake_limits {
 	int64_t header_ms, body_idle_ms;
 };
 
-/* How the public port and the servers we call are proven; "" everywhere: not asked for. */
+/* How the public port and the servers we call are proven; "": not asked for. */
 struct intake_wires {
 	const char *http_cert_file, *http_key_file, *http_client_ca_file;
 	const char *http_tls_min; /* "1.3" or "1.2" */
 	const char *redis_ca_file, *s3_ca_file;
+	struct secret *redis_password; /* NULL: the URL's */
 };
 
 struct intake_conf {
@@ -44,7 +46,7 @@ struct intake_conf {
 	int64_t orphan_age_s;
 	const char *redis_url;
 	const char *s3_endpoint, *s3_bucket, *s3_region;
-	const char *s3_access_key, *s3_secret_key;
+	struct secret *s3_access_key, *s3_secret_key;
 	const char *seal_master_file;
 };
 

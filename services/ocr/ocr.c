@@ -20,6 +20,8 @@
 const struct conf_item ocr_conf_items[] = {
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(wires.redis_url), NULL, 0, 0, NULL,
 		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
+	{ "ESTEIRA_REDIS_PASSWORD", CONF_LIVE, AT(wires.redis_password), "", 0, 0, NULL,
+		"Password of Redis, in place of the URL's." },
 	{ "ESTEIRA_REDIS_CA_FILE", CONF_TEXT, AT(wires.redis_ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that a rediss:// server's certificate is checked "
 		"against; empty: the system's." },
@@ -117,7 +119,8 @@ static struct err open_parts(struct ocr *ocr)
 	struct loop *loop = service_loop(ocr->service);
 	const struct redis_limits limits = { .queued_max_bytes = 64U << 20,
 		.name = "esteira-ocr",
-		.ca_file = ocr->conf->wires.redis_ca_file };
+		.ca_file = ocr->conf->wires.redis_ca_file,
+		.password = ocr->conf->wires.redis_password };
 	const char *ca_file = ocr->conf->wires.s3_ca_file;
 	const struct http_limits http = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
 

@@ -17,11 +17,13 @@ struct http;
 struct metric;
 struct redis;
 struct seal_key;
+struct secret;
 struct service_context;
 
 /* The servers a worker calls; the CA files may be "". */
 struct ocr_wires {
 	const char *redis_url, *redis_ca_file;
+	struct secret *redis_password;
 	const char *s3_endpoint, *s3_ca_file;
 };
 

@@ -340,8 +340,7 @@ struct err events_open(struct api *api, struct events **ret_events)
 		.fail = on_fail,
 		.arg = events };
 	TRY(key_cache_open(api, "events", &events->keys));
-	TRY(events_marks_open(
-		api->loop, conf->redis_url, conf->wires.redis_ca_file, &events->marks));
+	TRY(events_marks_open(api->loop, conf, &events->marks));
 	return ingest_open(&ingest, &events->ingest);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "intake.h"
 #include "model/rediskey.h"
 #include "port/loop.h"
 #include "port/redis.h"
@@ -61,16 +62,18 @@ void events_marks_add(struct events_marks *marks, struct tenant tenant, struct i
 }
 
 struct err events_marks_open(
-	struct loop *loop, const char *url, const char *ca_file, struct events_marks **ret_marks)
+	struct loop *loop, const struct intake_conf *conf, struct events_marks **ret_marks)
 {
-	const struct redis_limits limits = { .name = "esteira-intake-events", .ca_file = ca_file };
+	const struct redis_limits limits = { .name = "esteira-intake-events",
+		.ca_file = conf->wires.redis_ca_file,
+		.password = conf->wires.redis_password };
 	struct events_marks *marks = calloc(1, sizeof *marks);
 
 	if (marks == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	*ret_marks = marks; /* also after a failure: events_marks_close ends what was opened */
 	TRY(loop_timer_new(loop, on_timer, marks, &marks->timer));
-	return redis_open(loop, url, &limits, &marks->redis);
+	return redis_open(loop, conf->redis_url, &limits, &marks->redis);
 }
 
 void events_marks_close(struct events_marks *marks)

@@ -11,11 +11,12 @@
 #include "model/tenant.h"
 
 struct events_marks;
+struct intake_conf;
 struct loop;
 struct redis;
 
-/* A connection of its own. url and ca_file as redis_open takes them, failures too. */
-struct err events_marks_open(struct loop *loop, const char *url, const char *ca_file,
+/* A connection of its own to the Redis of conf. Failures: those of redis_open. */
+struct err events_marks_open(struct loop *loop, const struct intake_conf *conf,
 	struct events_marks **ret_marks) ERR_MUST_USE;
 
 /* As redis_close. NULL is fine. */

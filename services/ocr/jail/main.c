@@ -39,6 +39,8 @@ static void settle(void)
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &core);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0,
+		0); /* until a reader's exec; a page was never in that memory */
 	close_range(JAIL_SOCKET_FD + 1, ~0U, 0);
 	setpgid(0, 0);
 	/* a terminal's ^C is for the worker, which then decides */

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/secret.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct settings {
@@ -193,6 +195,151 @@ START_TEST(keeps_to_its_memory)
 }
 END_TEST
 
+struct live_settings {
+	struct secret *needed, *spare;
+};
+
+static const struct conf_item live[] = {
+	{ "ESTEIRA_TEST_LIVE", CONF_LIVE, offsetof(struct live_settings, needed), NULL, 0, 0, NULL,
+		"A secret that is renewed." },
+	{ "ESTEIRA_TEST_SPARE", CONF_LIVE, offsetof(struct live_settings, spare), "", 0, 0, NULL,
+		"Another." },
+	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
+};
+
+static void ck_live(struct secret *secret, const char *text)
+{
+	char bytes[SECRET_BYTES];
+
+	ck_assert_ptr_nonnull(secret);
+	secret_copy(secret, bytes, NULL);
+	ck_assert_str_eq(bytes, text);
+}
+
+static void write_secret(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+START_TEST(a_live_secret_follows_its_file)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct live_settings s = { 0 };
+	char path[] = "/tmp/esteira-conf-XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(conf_read(live, arena, &s).code, ERR_CODE_BAD_CONFIG); /* not set */
+	setenv("ESTEIRA_TEST_LIVE", "direct", 1);
+	ck_assert_int_eq(conf_read(live, arena, &s).kind, ERR_OK);
+	ck_live(s.needed, "direct");
+	ck_assert_ptr_null(s.spare);
+	setenv("ESTEIRA_TEST_LIVE_FILE", path, 1);
+	ck_assert_int_eq(conf_read(live, arena, &s).code, ERR_CODE_BAD_CONFIG); /* both */
+	unsetenv("ESTEIRA_TEST_LIVE");
+	struct err e = conf_read(live, arena, &s);
+	ck_assert_int_eq(e.code, ERR_CODE_BAD_CONFIG); /* empty */
+	ck_assert_str_eq(e.msg, "ESTEIRA_TEST_LIVE: it is empty");
+	write_secret(path, "first\n");
+	ck_assert_int_eq(conf_read(live, arena, &s).kind, ERR_OK);
+	ck_live(s.needed, "first");
+	write_secret(path, "other\n");
+	ck_assert(secret_renew(s.needed, 1));
+	ck_live(s.needed, "other");
+	arena_free(arena);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+/* Standard error while it is said what is new. */
+static void ck_news(const struct live_settings *s, const char *wanted)
+{
+	char text[4096];
+	FILE *file = tmpfile();
+	int before = dup(STDERR_FILENO);
+
+	ck_assert(file != NULL && before >= 0);
+	dup2(fileno(file), STDERR_FILENO);
+	conf_log_news(live, s);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	rewind(file);
+	text[fread(text, 1, sizeof text - 1, file)] = '\0';
+	fclose(file);
+	if (wanted == NULL)
+		ck_assert_str_eq(text, "");
+	else
+		ck_assert_ptr_nonnull(strstr(text, wanted));
+	ck_assert_ptr_null(strstr(text, "other"));
+}
+
+START_TEST(news_of_secrets_are_logged_once_and_without_their_value)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct live_settings s = { 0 };
+	char path[] = "/tmp/esteira-conf-XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	write_secret(path, "first");
+	setenv("ESTEIRA_TEST_LIVE_FILE", path, 1);
+	ck_assert_int_eq(conf_read(live, arena, &s).kind, ERR_OK);
+	ck_news(&s, NULL);
+	write_secret(path, "other");
+	ck_assert(secret_renew(s.needed, 1));
+	ck_news(&s, "secret.renewed");
+	ck_news(&s, NULL);
+	write_secret(path, "");
+	ck_assert(!secret_renew(s.needed, 2));
+	ck_news(&s, "secret.kept");
+	ck_news(&s, NULL);
+	arena_free(arena);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+/* Does what the kernel shows of our environment contain it? */
+static bool environment_shows(const char *text)
+{
+	char bytes[1 << 17];
+	FILE *file = fopen("/proc/self/environ", "re");
+
+	ck_assert_ptr_nonnull(file);
+	size_t len = fread(bytes, 1, sizeof bytes, file);
+	fclose(file);
+	return memmem(bytes, len, text, strlen(text)) != NULL;
+}
+
+START_TEST(secrets_leave_the_environment)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct settings s;
+
+	if (getenv("ESTEIRA_TEST_FORGET") == NULL) { /* the kernel shows what exec was given */
+		setenv("ESTEIRA_TEST_FORGET", "1", 1);
+		setenv("ESTEIRA_TEST_SECRET", "hidden-in-env", 1);
+		setenv("CK_RUN_CASE", "forget", 1);
+		setenv("CK_FORK", "no", 1);
+		execl("/proc/self/exe", "test", (char *)NULL);
+		ck_abort_msg("this program cannot be run again");
+	}
+	ck_assert(environment_shows("hidden-in-env"));
+	ck_assert_int_eq(conf_read(items, arena, &s).kind, ERR_OK);
+	conf_forget(items);
+	ck_assert_str_eq(s.secret, "hidden-in-env");
+	ck_assert_ptr_null(getenv("ESTEIRA_TEST_SECRET"));
+	ck_assert(!environment_shows("hidden-in-env"));
+	ck_assert(environment_shows("CK_RUN_CASE=forget"));
+	arena_free(arena);
+}
+END_TEST
+
 static char *printed(void (*print)(FILE *out))
 {
 	char *text = NULL;
@@ -272,7 +419,12 @@ int main(void)
 	tcase_add_test(tcase, a_secret_has_one_source);
 	tcase_add_test(tcase, keeps_to_its_memory);
 	tcase_add_test(tcase, prints);
+	tcase_add_test(tcase, a_live_secret_follows_its_file);
+	tcase_add_test(tcase, news_of_secrets_are_logged_once_and_without_their_value);
 	suite_add_tcase(suite, tcase);
+	TCase *forget = tcase_create("forget");
+	tcase_add_test(forget, secrets_leave_the_environment);
+	suite_add_tcase(suite, forget);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
