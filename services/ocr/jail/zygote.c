@@ -199,10 +199,12 @@ static bool receive(struct zygote *zygote)
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 	if (head == NULL || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
 		return true;
-	int fds[JAIL_REQUEST_FDS];
+	/* alignment leaves room for more than was asked for, and the kernel uses it */
+	int fds[(sizeof control - CMSG_LEN(0)) / sizeof(int)];
 	size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
 	memcpy(fds, CMSG_DATA(head), count * sizeof(int));
-	if (count == JAIL_REQUEST_FDS && n == (ssize_t)sizeof request) {
+	if (whole && count == JAIL_REQUEST_FDS && n == (ssize_t)sizeof request) {
 		start(zygote, (struct str){ (const char *)&request, sizeof request }, fds);
 		return true;
 	}
