@@ -19,9 +19,8 @@ static void note(struct inbox_entry *entry, const struct pg_rows *rows, size_t r
 {
 	int64_t epoch = pg_get_int(rows, row, 1);
 
-	if (epoch < entry->epoch && (!entry->old || epoch < entry->before_epoch)) {
+	if (epoch == 0 && entry->epoch > 0) {
 		entry->old = true;
-		entry->before_epoch = epoch;
 		entry->before = pg_get_bytes(rows, row, 2);
 	}
 	if (epoch != entry->epoch)
@@ -61,29 +60,47 @@ struct err inbox_look(struct pg *pg, struct arena *arena, const char *group,
 	return err_ok();
 }
 
+/* The same event more than once in a transaction, of two replays or sent twice: one row says that
+ * it was handled live. */
+static bool is_first(const struct inbox_entry *entries, size_t count, size_t at)
+{
+	for (size_t i = 0; i < count && entries[at].skipped; i++)
+		if (id_eq(entries[i].event_id, entries[at].event_id) &&
+			(entries[i].epoch == 0 || (entries[i].skipped && i < at)))
+			return false;
+	return entries[at].skipped;
+}
+
+static struct err add_row(
+	struct pg_array **columns, const struct inbox_entry *entry, int64_t epoch, size_t *added)
+{
+	TRY(pg_array_add(columns[0], pg_id(entry->event_id)));
+	TRY(pg_array_add(columns[1], pg_int(epoch)));
+	TRY(pg_array_add(columns[2], pg_id(entry->tenant.id)));
+	TRY(pg_array_add(columns[3], pg_bytes(entry->outputs)));
+	(*added)++;
+	return err_ok();
+}
+
 struct err inbox_add(struct pg *pg, struct arena *arena, const char *group,
 	const struct inbox_entry *entries, size_t count)
 {
-	struct pg_array *columns[] = { pg_array_new(arena, PG_KIND_ID, count),
-		pg_array_new(arena, PG_KIND_INT, count), pg_array_new(arena, PG_KIND_ID, count),
-		pg_array_new(arena, PG_KIND_BYTES, count) };
+	static const enum pg_kind kinds[] = { PG_KIND_ID, PG_KIND_INT, PG_KIND_ID, PG_KIND_BYTES };
+	struct pg_array *columns[4];
 	size_t added = 0;
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++) {
+		columns[i] = pg_array_new(arena, kinds[i], 2 * count);
 		if (columns[i] == NULL)
 			return arena_overflow();
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i].seen)
 			continue;
-		if (entries[i].known) {
-			TRY(update_outputs(pg, group, &entries[i]));
-			continue;
-		}
-		TRY(pg_array_add(columns[0], pg_id(entries[i].event_id)));
-		TRY(pg_array_add(columns[1], pg_int(entries[i].epoch)));
-		TRY(pg_array_add(columns[2], pg_id(entries[i].tenant.id)));
-		TRY(pg_array_add(columns[3], pg_bytes(entries[i].outputs)));
-		added++;
+		if (is_first(entries, count, i))
+			TRY(add_row(columns, &entries[i], 0, &added));
+		TRY(entries[i].known ? update_outputs(pg, group, &entries[i])
+				     : add_row(columns, &entries[i], entries[i].epoch, &added));
 	}
 	if (added == 0)
 		return err_ok();

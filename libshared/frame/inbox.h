@@ -17,11 +17,11 @@ struct inbox_entry {
 	struct tenant tenant;
 	int64_t epoch;
 	struct str outputs; /* 8 bytes per event emitted */
-	struct str before;  /* set by inbox_look in a replay: the outputs of the first epoch that
-			       handled it; ptr NULL = unknown */
-	int64_t before_epoch;
-	bool old;     /* set by inbox_look: there is such an epoch */
-	bool skipped; /* a replay of what an operator had skipped, and so nobody's second time */
+	struct str before;  /* set by inbox_look in a replay: the outputs of epoch 0; ptr NULL =
+			       unknown */
+	bool old;	    /* set by inbox_look in a replay: epoch 0 is known */
+	bool skipped;	    /* a replay of what an operator had skipped: the first time that it is
+			       handled, which epoch 0 gets a row of as well */
 	bool again;   /* a redrive: its row is there and says dead; it is handled all the same */
 	bool seen;    /* set by inbox_look: handled before (and not again) */
 	bool known;   /* set by inbox_look: a row of this epoch is there */

@@ -202,12 +202,15 @@ class Checker:
         insist((f"{made}" for event, made in self.inputs.items()
                 if made.end == DEAD and self.ends[event]["done"]), "a bad input was done")
 
-    def skipped(self):
-        """Events in a range that an operator jumped over and confirmed."""
+    def skipped(self, how_many=all):
+        """Events with all (any) of their records in a range that an operator jumped over."""
         ranges = [row for row in self.rows["replay"] if row[4] == "skip" and row[5] == "done"]
-        return {made.event_id for made in self.inputs.values()
-                if any(part == made.part and first <= made.offset < last and gone == made.old
-                       for _, part, first, last, _, _, gone in ranges)}
+        found = collections.defaultdict(list)
+        for made in self.world.load.model.inputs():
+            found[made.event_id].append(
+                any(part == made.part and first <= made.offset < last and gone == made.old
+                    for _, part, first, last, _, _, gone in ranges))
+        return {event for event, records in found.items() if how_many(records)}
 
     def replays(self):
         """What a rewind contains was handled in its epoch."""
@@ -245,7 +248,7 @@ class Checker:
     def order(self):
         """Within a key in the order of the log, but for what a person sent again."""
         late = {event for event, _, _, _, state, _, _ in self.rows["dead"] if state == "redriven"}
-        late |= self.skipped()
+        late |= self.skipped(any)
         insist((row for row in self.rows["disorder"] if row[0] not in late), "out of order")
         last = collections.defaultdict(int)
         wrong = []
