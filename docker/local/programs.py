@@ -44,9 +44,9 @@ class Programs:
         """Make the suite's topics; those that exist are left as they are."""
         self.estctl("topics", "create")
 
-    def tenant(self, slug, name):
-        """Make a tenant; one that exists is fine."""
-        self.estctl("tenant", "create", slug, "--name", name)
+    def tenant(self, slug, name, *more, plan="unlimited"):
+        """Make a tenant, by default one that no rate limit holds up; one that exists is fine."""
+        self.estctl("tenant", "create", slug, "--name", name, "--plan", plan, *more)
 
     def key(self, tenant, scopes=ALL_SCOPES):
         """A new API key of the tenant."""

@@ -29,6 +29,14 @@ void rediskey_event(struct tenant tenant, struct id event, char *ret_key)
 	snprintf(ret_key, REDISKEY_BYTES, "event:%s:%s", tenant_text, event_text);
 }
 
+void rediskey_rate(const char *class, struct tenant tenant, const char *key_id, char *ret_key)
+{
+	char tenant_text[ID_TEXT_BYTES];
+
+	id_format(tenant.id, tenant_text);
+	snprintf(ret_key, REDISKEY_BYTES, "rate:%.16s:%s:%.16s", class, tenant_text, key_id);
+}
+
 void rediskey_alive(const char *instance, char *ret_key)
 {
 	snprintf(ret_key, REDISKEY_BYTES, "ocr:alive:%.128s", instance);

@@ -27,6 +27,10 @@ void rediskey_event(struct tenant tenant, struct id event, char *ret_key);
 /* A string with a TTL: this ocr process has recognised something lately. "ocr:alive:<instance>" */
 void rediskey_alive(const char *instance, char *ret_key);
 
+/* A list with a TTL: when requests passed that are counted together; key_id "" when they are a
+ * tenant's. "rate:<class>:<tenant>:<key id>" */
+void rediskey_rate(const char *class, struct tenant tenant, const char *key_id, char *ret_key);
+
 /* For SCAN: every alive key. */
 #define REDISKEY_ALIVE_PATTERN "ocr:alive:*"
 

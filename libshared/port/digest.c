@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/encode.h"
+
 struct digest {
 	EVP_MD_CTX *md;
 };
@@ -61,6 +63,14 @@ void digest_drop(struct digest **digest)
 void digest_sha256(struct str bytes, uint8_t *ret_hash)
 {
 	must(EVP_Digest(bytes.ptr, bytes.len, ret_hash, NULL, EVP_sha256(), NULL) == 1);
+}
+
+void digest_sha1_hex(struct str bytes, char *ret_text)
+{
+	uint8_t hash[(DIGEST_SHA1_HEX_BYTES - 1) / 2];
+
+	must(EVP_Digest(bytes.ptr, bytes.len, hash, NULL, EVP_sha1(), NULL) == 1);
+	encode_hex(hash, sizeof hash, ret_text);
 }
 
 void digest_hmac_sha256(struct str key, struct str bytes, uint8_t *ret_mac)

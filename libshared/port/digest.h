@@ -9,7 +9,7 @@
 #include "base/id.h"
 #include "base/str.h"
 
-enum { DIGEST_BYTES = 32, DIGEST_HEX_BYTES = 65 };
+enum { DIGEST_BYTES = 32, DIGEST_HEX_BYTES = 65, DIGEST_SHA1_HEX_BYTES = 41 };
 
 /* SHA-256 (FIPS 180-4) over bytes that come in pieces. */
 struct digest;
@@ -32,6 +32,10 @@ void digest_drop(struct digest **digest);
 void digest_sha256(struct str bytes, uint8_t *ret_hash);
 void digest_hmac_sha256(struct str key, struct str bytes, uint8_t *ret_mac);
 void digest_hkdf(struct str secret, struct str salt, struct str info, void *ret_key, size_t len);
+
+/* SHA-1 in hex, by which Redis names a script; it protects nothing. ret_text takes
+ * DIGEST_SHA1_HEX_BYTES. */
+void digest_sha1_hex(struct str bytes, char *ret_text);
 
 /* UUID version 5 (RFC 9562 section 5.5) of the parts joined by 0x1F, as they are: no normalising.
  */

@@ -14,7 +14,7 @@
 struct web_conn;
 struct web_request;
 
-enum { WEB_EXCHANGE_ID_BYTES = 65 };
+enum { WEB_EXCHANGE_ID_BYTES = 65, WEB_EXCHANGE_MORE_BYTES = 160 };
 
 enum web_exchange_reply {
 	WEB_REPLY_NONE,	   /* nothing sent yet */
@@ -39,6 +39,12 @@ struct web_exchange_hook {
 	void *arg;
 };
 
+/* What the answer carries whoever gives it. */
+struct web_exchange_more {
+	unsigned retry_after_s;		      /* 0 = none */
+	char fields[WEB_EXCHANGE_MORE_BYTES]; /* with line ends */
+};
+
 struct web_exchange {
 	struct web_conn *conn;
 	struct web_request *request; /* NULL when the head could not be read */
@@ -51,8 +57,8 @@ struct web_exchange {
 	int64_t started_us;
 	enum web_exchange_reply reply;
 	int status;
-	unsigned retry_after_s;
 	bool keep_alive; /* decided when the answer's head is written */
+	struct web_exchange_more more;
 	char request_id[WEB_EXCHANGE_ID_BYTES];
 };
 

@@ -6,6 +6,8 @@
 #include "port/web_reply.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "port/web_conn.h"
@@ -111,8 +113,9 @@ static void add_head(
 	buf_add_str(
 		out, STR("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
 	add_fields(out, fields);
-	if (exchange->retry_after_s > 0)
-		buf_addf(out, "Retry-After: %u\r\n", exchange->retry_after_s);
+	buf_add_str(out, str_of(exchange->more.fields));
+	if (exchange->more.retry_after_s > 0)
+		buf_addf(out, "Retry-After: %u\r\n", exchange->more.retry_after_s);
 	if (!exchange->keep_alive)
 		buf_add_str(out, STR("Connection: close\r\n"));
 }
@@ -211,7 +214,21 @@ void web_reply_problem(struct web_exchange *exchange, enum err_code code, const 
 
 void web_reply_retry_after(struct web_exchange *exchange, unsigned seconds)
 {
-	exchange->retry_after_s = seconds;
+	exchange->more.retry_after_s = seconds;
+}
+
+void web_reply_also(struct web_exchange *exchange, const struct web_field *fields)
+{
+	size_t len = strlen(exchange->more.fields);
+
+	for (; fields->name != NULL; fields++) {
+		int value = (int)fields->value.len;
+		size_t room = sizeof exchange->more.fields - len;
+		int used = snprintf(exchange->more.fields + len, room, "%s: %.*s\r\n", fields->name,
+			value, fields->value.ptr);
+		assert(used > 0 && (size_t)used < room);
+		len += (size_t)used;
+	}
 }
 
 void web_reply_start(struct web_exchange *exchange, int status, const struct web_field *headers)

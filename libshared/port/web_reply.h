@@ -37,6 +37,9 @@ void web_reply_problem_with(struct web_exchange *exchange, enum err_code code, c
 /* Adds Retry-After to the answer that follows. */
 void web_reply_retry_after(struct web_exchange *exchange, unsigned seconds);
 
+/* Adds these fields (of 160 bytes together) to the answer that follows, whoever gives it. */
+void web_reply_also(struct web_exchange *exchange, const struct web_field *fields);
+
 /* A streamed answer: chunked (HTTP/1.0: until close). */
 void web_reply_start(struct web_exchange *exchange, int status, const struct web_field *headers);
 

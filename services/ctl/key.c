@@ -1,82 +1,87 @@
 #include "key.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "base/encode.h"
-#include "port/pg.h"
+#include "frame/outbox.h"
 #include "config.h"
 #include "list.h"
 #include "store.h"
+#include "store_key.h"
+#include "who.h"
 
-enum { SECRET_BYTES = 32, ID_RANDOM_BYTES = 4, TRIES = 5 };
+/* --- what the commands have in common --- */
 
-static const char *const scopes[KEY_SCOPES] = { "extract", "status", "events", "webhooks", "audit",
-	"operate", "admin" };
+struct work {
+	struct pg *pg;
+	struct topic_space space;
+	struct outbox_conf outbox;
+	struct store_key_change change; /* points at the two above */
+};
 
-void key_make(const struct seal_random *random, struct key_made *ret_key)
+static struct err start(const struct command_call *call, struct work *ret_work)
 {
-	uint8_t secret[SECRET_BYTES], id[ID_RANDOM_BYTES];
-	char text[44];
+	const struct config *config = call->config;
 
-	seal_key_fill(random, id, sizeof id);
-	seal_key_fill(random, secret, sizeof secret);
-	encode_hex(id, sizeof id, ret_key->id);
-	encode_base64url(secret, sizeof secret, text);
-	snprintf(ret_key->text, sizeof ret_key->text, "uk_%s_%s", ret_key->id, text);
-	digest_sha256(str_of(ret_key->text), ret_key->hash);
-	digest_wipe(secret, sizeof secret);
-	digest_wipe(text, sizeof text);
+	ret_work->space =
+		(struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
+	ret_work->outbox = (struct outbox_conf){ &ret_work->space, "ctl" };
+	ret_work->change =
+		(struct store_key_change){ .tenant_slug = command_value(call, "--tenant"),
+			.outbox = &ret_work->outbox };
+	TRY(who_read(call, &ret_work->change.who));
+	TRY(store_open(config->pg_owner_url, call->arena, &ret_work->pg));
+	return store_find_tenant(
+		ret_work->pg, call->arena, ret_work->change.tenant_slug, &ret_work->change.tenant);
 }
 
-void key_wipe(struct key_made *key)
+/* A key as it is shown, once. */
+struct shown {
+	const char *key, *key_id, *partner, *scopes, *rotated_from;
+	int64_t expires_at;
+};
+
+#define SHOWN(member, kind, required)                                                              \
+	CODEC_FIELD(struct shown, member, kind, CODEC_PLAIN, required, 0)
+
+static const struct codec_field shown_fields[] = {
+	SHOWN(key, CODEC_TEXT, true),
+	SHOWN(key_id, CODEC_TEXT, true),
+	SHOWN(partner, CODEC_TEXT, true),
+	SHOWN(scopes, CODEC_TEXT, true),
+	SHOWN(expires_at, CODEC_TIME, false),
+	SHOWN(rotated_from, CODEC_TEXT, false),
+	CODEC_END,
+};
+
+static const struct codec_type shown_type = { "estctl.key.made", sizeof(struct shown),
+	shown_fields };
+
+static struct err show(const struct command_call *call, const struct store_key_made *made)
 {
-	digest_wipe(key, sizeof *key);
+	struct store_key key;
+
+	if (command_value(call, "--json") == NULL) {
+		printf("%s\n", made->made.text);
+		return err_ok();
+	}
+	TRY(store_key_of(&made->row, call->arena, &key));
+	const struct shown shown = { made->made.text, key.key_id, key.partner, key.scopes,
+		key.rotated_from, key.expires_at };
+	return list_print_one(&shown_type, &shown, true, stdout);
 }
 
-/* --- scopes --- */
-
-static size_t find_scope(struct str name)
+static void wipe(struct store_key_made *made)
 {
-	size_t i = 0;
-
-	while (i < KEY_SCOPES && !str_eq(str_of(scopes[i]), name))
-		i++;
-	return i;
+	api_keys_wipe(&made->made);
 }
 
-struct err key_read_scopes(struct str list, bool *ret_scopes)
+static struct err check_id(const char *text)
 {
-	bool wanted[KEY_SCOPES] = { false };
-	struct str rest = list;
-
-	do {
-		size_t at = find_scope(str_cut(rest, ',', &rest));
-		if (at == KEY_SCOPES)
-			return err_reject(ERR_CODE_BAD_PARAMETER,
-				"--scopes: of extract, status, events, webhooks, audit, operate, "
-				"admin, comma-separated");
-		if (wanted[at])
-			return err_reject(ERR_CODE_BAD_PARAMETER, "--scopes: a scope twice");
-		wanted[at] = true;
-	} while (rest.len > 0);
-	memcpy(ret_scopes, wanted, sizeof wanted);
-	return err_ok();
-}
-
-static struct err list_scopes(
-	const bool *wanted, struct arena *arena, const struct pg_array **ret_array)
-{
-	struct pg_array *array = pg_array_new(arena, PG_KIND_TEXT, KEY_SCOPES);
-
-	if (array == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < KEY_SCOPES; i++)
-		if (wanted[i])
-			TRY(pg_array_add(array, pg_text(scopes[i])));
-	*ret_array = array;
-	return err_ok();
+	return api_keys_is_id(str_of(text))
+		       ? err_ok()
+		       : err_reject(ERR_CODE_BAD_PARAMETER,
+				 "KEY_ID: the 8 hex digits behind uk_, as key list shows them");
 }
 
 /* --- create --- */
@@ -92,37 +97,46 @@ static struct err read_expiry(const char *text, int64_t *ret_ms)
 	return err_ok();
 }
 
-/* An id is 4 random bytes, so a tenant with many keys may meet one it has. */
-static struct err insert(
-	struct pg *pg, struct arena *arena, struct store_new_key *row, struct key_made *key)
-{
-	bool created = false;
-
-	for (int i = 0; i < TRIES && !created; i++) {
-		key_make(NULL, key);
-		row->key_id = key->id;
-		row->hash = (struct str){ (const char *)key->hash, sizeof key->hash };
-		TRY(store_create_key(pg, arena, row, &created));
-	}
-	return created ? err_ok() : err_retry(ERR_CODE_TRY_AGAIN, "no free key id was found");
-}
-
 static struct err create(const struct command_call *call)
 {
-	struct pg *pg;
-	struct key_made key SCOPED(key_wipe) = { 0 };
+	struct store_key_made made SCOPED(wipe) = { .made = { .id = "" } };
 	const char *partner = command_value(call, "--partner");
-	struct store_new_key row = { .partner = partner == NULL ? "self" : partner };
-	bool wanted[KEY_SCOPES];
+	struct api_keys_wish wish = { .partner = partner == NULL ? "self" : partner };
+	struct work work;
 
-	TRY(key_read_scopes(str_of(command_value(call, "--scopes")), wanted));
-	TRY(read_expiry(command_value(call, "--expires"), &row.expires_ms));
-	TRY(list_scopes(wanted, call->arena, &row.scopes));
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	TRY(store_find_tenant(pg, call->arena, command_value(call, "--tenant"), &row.tenant));
-	TRY(insert(pg, call->arena, &row, &key));
-	printf("%s\n", key.text);
+	TRY(api_keys_read_scopes(str_of(command_value(call, "--scopes")), &wish.scopes));
+	TRY(read_expiry(command_value(call, "--expires"), &wish.expires_ms));
+	TRY(start(call, &work));
+	TRY(store_key_create(work.pg, call->arena, &work.change, &wish, &made));
+	return show(call, &made);
+}
+
+/* --- rotate --- */
+
+static struct err read_overlap(const char *text, int64_t *ret_seconds)
+{
+	uint64_t seconds = API_KEYS_OVERLAP_S;
+
+	if (text != NULL &&
+		(!str_to_u64(str_of(text), &seconds) || seconds > API_KEYS_OVERLAP_MAX_S))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "--overlap: 0 to 2592000 seconds");
+	*ret_seconds = (int64_t)seconds;
 	return err_ok();
+}
+
+static struct err rotate(const struct command_call *call)
+{
+	struct store_key_made made SCOPED(wipe) = { .made = { .id = "" } };
+	struct store_key_rotation rotation = { .key_id = call->operand };
+	struct work work;
+
+	TRY(check_id(call->operand));
+	TRY(read_overlap(command_value(call, "--overlap"), &rotation.overlap_s));
+	TRY(start(call, &work));
+	TRY(store_key_rotate(work.pg, call->arena, &work.change, &rotation, &made));
+	fprintf(stderr, "estctl: note: key %s ends in %lld s\n", call->operand,
+		(long long)rotation.overlap_s);
+	return show(call, &made);
 }
 
 /* --- the rest --- */
@@ -135,19 +149,18 @@ static struct err list(const struct command_call *call)
 
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(store_find_tenant(pg, call->arena, command_value(call, "--tenant"), &tenant));
-	TRY(store_list_keys(pg, call->arena, tenant, &rows));
-	return list_print(&store_keys, &rows, command_value(call, "--json") != NULL, stdout);
+	TRY(store_key_list(pg, call->arena, tenant, &rows));
+	return list_print(&store_key_rows, &rows, command_value(call, "--json") != NULL, stdout);
 }
 
 static struct err revoke(const struct command_call *call)
 {
-	struct pg *pg;
-	struct tenant tenant;
+	struct work work;
 	bool changed = false;
 
-	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
-	TRY(store_find_tenant(pg, call->arena, command_value(call, "--tenant"), &tenant));
-	TRY(store_revoke_key(pg, call->arena, tenant, call->operand, &changed));
+	TRY(check_id(call->operand));
+	TRY(start(call, &work));
+	TRY(store_key_revoke(work.pg, call->arena, &work.change, call->operand, &changed));
 	if (changed)
 		printf("key %s revoked\n", call->operand);
 	else
@@ -158,6 +171,10 @@ static struct err revoke(const struct command_call *call)
 #define TENANT_OPTION                                                                              \
 	{                                                                                          \
 		"--tenant", "SLUG", true, "Whose key it is."                                       \
+	}
+#define JSON_OPTION                                                                                \
+	{                                                                                          \
+		"--json", NULL, false, "A JSON object instead of the key alone."                   \
 	}
 #define END                                                                                        \
 	{                                                                                          \
@@ -172,6 +189,18 @@ static const struct command_option create_options[] = {
 	{ "--partner", "SLUG", false,
 		"Who uses it: a partner that was granted the tenant; self when not given." },
 	{ "--expires", "TIME", false, "RFC 3339; never when not given." },
+	JSON_OPTION,
+	{ WHO_OPTION },
+	END,
+};
+
+static const struct command_option rotate_options[] = {
+	TENANT_OPTION,
+	{ "--overlap", "SECONDS", false,
+		"How long the old key stays valid beside the new one, 0 to 2592000; 86400 when not "
+		"given." },
+	JSON_OPTION,
+	{ WHO_OPTION },
 	END,
 };
 
@@ -181,14 +210,17 @@ static const struct command_option list_options[] = {
 	END,
 };
 
-static const struct command_option revoke_options[] = { TENANT_OPTION, END };
+static const struct command_option revoke_options[] = { TENANT_OPTION, { WHO_OPTION }, END };
 
 const struct command key_commands[] = {
-	{ "key", "create", NULL, create_options, CONFIG_PG,
+	{ "key", "create", NULL, create_options, CONFIG_PG | CONFIG_KAFKA,
 		"Makes an API key and prints it; it cannot be shown again.", create },
 	{ "key", "list", NULL, list_options, CONFIG_PG, "Lists a tenant's keys, newest first.",
 		list },
-	{ "key", "revoke", "KEY_ID", revoke_options, CONFIG_PG,
+	{ "key", "rotate", "KEY_ID", rotate_options, CONFIG_PG | CONFIG_KAFKA,
+		"Makes a key in the place of another, prints it, and lets the old one end later.",
+		rotate },
+	{ "key", "revoke", "KEY_ID", revoke_options, CONFIG_PG | CONFIG_KAFKA,
 		"Ends a key; KEY_ID is the 8 hex digits behind uk_.", revoke },
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };

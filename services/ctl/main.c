@@ -12,6 +12,7 @@
 #include "groups.h"
 #include "key.h"
 #include "partner.h"
+#include "plan.h"
 #include "replay.h"
 #include "tenant.h"
 #include "tenant_life.h"
@@ -21,7 +22,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };
 
 static const struct command *const tables[] = { topics_commands, tenant_commands,
-	tenant_life_commands, key_commands, partner_commands, groups_commands, dlq_commands,
+	tenant_life_commands, key_commands, partner_commands, plan_commands, groups_commands, dlq_commands,
 	replay_commands, config_commands, NULL };
 
 /* What a person can do about it. */
@@ -31,7 +32,8 @@ static const struct {
 } remedies[] = {
 	{ ERR_CODE_BAD_PARAMETER, "see --help of the command" },
 	{ ERR_CODE_BAD_CONFIG, "estctl config list shows every setting" },
-	{ ERR_CODE_NOT_FOUND, "estctl tenant list, key list and partner list show what there is" },
+	{ ERR_CODE_NOT_FOUND,
+		"estctl tenant list, key list, partner list and plan list show what there is" },
 	{ ERR_CODE_BAD_TRANSITION, "nothing: the tenant's state does not allow it" },
 	{ ERR_CODE_POSTGRES_AWAY,
 		"check that the server runs and that ESTEIRA_PG_OWNER_URL names its address, a "

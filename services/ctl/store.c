@@ -1,38 +1,21 @@
 #include "store.h"
 
 #include "port/pg.h"
-#include "store_partner.h"
 
 static const struct pg_statement may_see_all = { "store_may_see_all",
 	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
 static const struct pg_statement enter_schema = { "store_enter_schema",
 	"SELECT set_config('search_path', quote_ident($1::text), true)" };
 static const struct pg_statement insert_tenant = { "store_insert_tenant",
-	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test) "
-	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
+	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test, plan) "
+	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
 static const struct pg_statement insert_tenant_key = { "store_insert_tenant_key",
 	"INSERT INTO intake.tenant_keys (tenant_id, version, wrapped) VALUES ($1, 1, $2)" };
 static const struct pg_statement select_tenants = { "store_select_tenants",
-	"SELECT slug, name, state, deadline_s, is_test, created_at FROM intake.tenants "
+	"SELECT slug, name, state, deadline_s, is_test, created_at, plan FROM intake.tenants "
 	"ORDER BY slug" };
 static const struct pg_statement find_tenant = { "store_find_tenant",
 	"SELECT tenant_id FROM intake.tenants WHERE slug = $1" };
-static const struct pg_statement insert_key = { "store_insert_key",
-	"INSERT INTO intake.api_keys (tenant_id, key_id, key_hash, partner, scopes, expires_at) "
-	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, key_id) DO NOTHING "
-	"RETURNING key_id" };
-static const struct pg_statement select_keys = { "store_select_keys",
-	"SELECT key_id, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' "
-	"WHEN expires_at <= now() THEN 'expired' ELSE 'active' END, partner, "
-	"array_to_string(scopes, ','), created_at, expires_at, revoked_at "
-	"FROM intake.api_keys WHERE tenant_id = $1 ORDER BY created_at DESC, key_id" };
-static const struct pg_statement revoke_key = { "store_revoke_key",
-	"WITH was AS (SELECT tenant_id, key_id, revoked_at FROM intake.api_keys"
-	" WHERE tenant_id = $1 AND key_id = $2 FOR UPDATE), "
-	"done AS (UPDATE intake.api_keys k SET revoked_at = now() FROM was"
-	" WHERE k.tenant_id = was.tenant_id AND k.key_id = was.key_id"
-	" AND was.revoked_at IS NULL) "
-	"SELECT revoked_at IS NULL FROM was" };
 
 /* --- the connection --- */
 
@@ -95,11 +78,6 @@ const char *store_copy_text(struct arena *arena, const struct pg_rows *rows, siz
 	return text == NULL ? NULL : arena_strdup(arena, str_of(text));
 }
 
-static int64_t time_or_none(const struct pg_rows *rows, size_t row, int column)
-{
-	return pg_is_null(rows, row, column) ? CODEC_NO_INT : pg_get_time(rows, row, column);
-}
-
 /* --- tenants --- */
 
 static struct err create_tenant(struct pg *pg, struct arena *arena,
@@ -107,11 +85,12 @@ static struct err create_tenant(struct pg *pg, struct arena *arena,
 {
 	const struct pg_rows *rows;
 	const struct pg_arg row[] = { pg_id(tenant->tenant.id), pg_text(tenant->slug),
-		pg_text(tenant->name), pg_int(tenant->deadline_s), pg_bool(tenant->is_test) };
+		pg_text(tenant->name), pg_int(tenant->deadline_s), pg_bool(tenant->is_test),
+		pg_text(tenant->plan) };
 	const struct pg_arg key[] = { pg_id(tenant->tenant.id), pg_bytes(tenant->wrapped) };
 
 	TRY(begin_for(pg, tenant->tenant));
-	TRY(pg_query(pg, arena, &insert_tenant, row, 5, &rows));
+	TRY(pg_query(pg, arena, &insert_tenant, row, 6, &rows));
 	bool created = pg_count(rows) == 1;
 	if (created)
 		TRY(pg_push(pg, &insert_tenant_key, key, 2));
@@ -133,6 +112,7 @@ static const struct codec_field tenant_fields[] = {
 	TENANT(name, CODEC_TEXT),
 	TENANT(state, CODEC_TEXT),
 	TENANT(deadline_s, CODEC_INT),
+	TENANT(plan, CODEC_TEXT),
 	TENANT(is_test, CODEC_BOOL),
 	TENANT(created_at, CODEC_TIME),
 	CODEC_END,
@@ -157,6 +137,7 @@ struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_l
 			.deadline_s = pg_get_int(rows, i, 3),
 			.is_test = pg_get_int(rows, i, 4) != 0,
 			.created_at = pg_get_time(rows, i, 5),
+			.plan = store_copy_text(arena, rows, i, 6),
 		};
 	*ret_rows = (struct codec_list){ tenants, pg_count(rows) };
 	return err_ok();
@@ -175,87 +156,4 @@ struct err store_find_tenant(
 	return err_ok();
 }
 
-/* --- API keys --- */
-
-static struct err create_key(
-	struct pg *pg, struct arena *arena, const struct store_new_key *key, bool *ret_created)
-{
-	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->key_id),
-		pg_bytes(key->hash), pg_text(key->partner), pg_list(key->scopes),
-		pg_time_or_null(key->expires_ms) };
-
-	TRY(begin_for(pg, key->tenant));
-	TRY(store_partner_check(pg, arena, key->partner, key->tenant));
-	TRY(pg_query(pg, arena, &insert_key, args, 6, &rows));
-	TRY(pg_commit(pg));
-	*ret_created = pg_count(rows) == 1;
-	return err_ok();
-}
-
-struct err store_create_key(
-	struct pg *pg, struct arena *arena, const struct store_new_key *key, bool *ret_created)
-{
-	return store_undo(pg, create_key(pg, arena, key, ret_created));
-}
-
-#define KEY(member, kind, required)                                                                \
-	CODEC_FIELD(struct store_key, member, kind, CODEC_PLAIN, required, 0)
-
-static const struct codec_field key_fields[] = {
-	KEY(key_id, CODEC_TEXT, true),
-	KEY(state, CODEC_TEXT, true),
-	KEY(partner, CODEC_TEXT, true),
-	KEY(scopes, CODEC_TEXT, true),
-	KEY(created_at, CODEC_TIME, true),
-	KEY(expires_at, CODEC_TIME, false),
-	KEY(revoked_at, CODEC_TIME, false),
-	CODEC_END,
-};
-
-const struct codec_type store_keys = { "estctl.key", sizeof(struct store_key), key_fields };
-
-struct err store_list_keys(
-	struct pg *pg, struct arena *arena, struct tenant tenant, struct codec_list *ret_rows)
-{
-	const struct pg_rows *rows;
-	const struct pg_arg arg = pg_id(tenant.id);
-
-	TRY(pg_query(pg, arena, &select_keys, &arg, 1, &rows));
-	struct store_key *keys = arena_alloc(arena, pg_count(rows) * sizeof *keys + 1);
-	if (keys == NULL)
-		return arena_overflow();
-	for (size_t i = 0; i < pg_count(rows); i++)
-		keys[i] = (struct store_key){
-			.key_id = store_copy_text(arena, rows, i, 0),
-			.state = store_copy_text(arena, rows, i, 1),
-			.partner = store_copy_text(arena, rows, i, 2),
-			.scopes = store_copy_text(arena, rows, i, 3),
-			.created_at = pg_get_time(rows, i, 4),
-			.expires_at = time_or_none(rows, i, 5),
-			.revoked_at = time_or_none(rows, i, 6),
-		};
-	*ret_rows = (struct codec_list){ keys, pg_count(rows) };
-	return err_ok();
-}
-
-static struct err revoke(struct pg *pg, struct arena *arena, struct tenant tenant,
-	const char *key_id, bool *ret_changed)
-{
-	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_id(tenant.id), pg_text(key_id) };
-
-	TRY(begin_for(pg, tenant));
-	TRY(pg_query(pg, arena, &revoke_key, args, 2, &rows));
-	if (pg_count(rows) == 0)
-		return not_found(arena, "key", key_id);
-	TRY(pg_commit(pg));
-	*ret_changed = pg_get_int(rows, 0, 0) != 0;
-	return err_ok();
-}
-
-struct err store_revoke_key(struct pg *pg, struct arena *arena, struct tenant tenant,
-	const char *key_id, bool *ret_changed)
-{
-	return store_undo(pg, revoke(pg, arena, tenant, key_id, ret_changed));
 }

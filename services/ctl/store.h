@@ -1,5 +1,5 @@
 /*
- * Rows of tenants and keys, written by an operator's role that passes row-level security. Every
+ * Rows of tenants, written by an operator's role that passes row-level security. Every
  * function runs one transaction and leaves nothing behind when it fails. Failures of all: those of
  * port/pg.
  */
@@ -12,7 +12,6 @@
 #include "model/tenant.h"
 
 struct pg;
-struct pg_array;
 
 /* Connects and looks at the role; the connection lives as long as the arena, as do the texts of its
  * failures. ERR_FATAL bad-config: row-level security would hide rows from it. */
@@ -32,12 +31,13 @@ struct err store_undo(struct pg *pg, struct err e) ERR_MUST_USE;
 const char *store_copy_text(
 	struct arena *arena, const struct pg_rows *rows, size_t row, int column);
 
-/* --- tenants and keys --- */
+/* --- tenants --- */
 
 /* A tenant to be; wrapped is version 1 of its key. */
 struct store_new_tenant {
 	struct tenant tenant;
 	const char *slug, *name;
+	const char *plan; /* that there is */
 	int64_t deadline_s;
 	bool is_test;
 	struct str wrapped;
@@ -49,7 +49,7 @@ struct err store_create_tenant(struct pg *pg, struct arena *arena,
 
 /* A tenant as listed; store_tenants is the table of the struct. */
 struct store_tenant {
-	const char *slug, *name, *state;
+	const char *slug, *name, *state, *plan;
 	int64_t deadline_s;
 	bool is_test;
 	int64_t created_at; /* wall ms */
@@ -62,32 +62,5 @@ struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_l
 struct err store_find_tenant(struct pg *pg, struct arena *arena, const char *slug,
 	struct tenant *ret_tenant) ERR_MUST_USE;
 
-/* A key to be. expires_ms: wall ms, or CODEC_NO_INT = never. */
-struct store_new_key {
-	struct tenant tenant;
-	const char *key_id;
-	struct str hash;
-	const char *partner;	       /* "self", or one that was granted the tenant */
-	const struct pg_array *scopes; /* of text */
-	int64_t expires_ms;
-};
-
-/* *ret_created false: the tenant has a key of this id. ERR_REJECT not-found: the partner was not
- * granted the tenant. */
-struct err store_create_key(struct pg *pg, struct arena *arena, const struct store_new_key *key,
-	bool *ret_created) ERR_MUST_USE;
-
-/* A key as listed, newest first; the hash stays in the database. */
-struct store_key {
-	const char *key_id, *state, *partner, *scopes;
-	int64_t created_at, expires_at, revoked_at; /* wall ms, CODEC_NO_INT */
-};
-extern const struct codec_type store_keys;
-struct err store_list_keys(struct pg *pg, struct arena *arena, struct tenant tenant,
-	struct codec_list *ret_rows) ERR_MUST_USE;
-
-/* *ret_changed false: it was revoked before. ERR_REJECT not-found. */
-struct err store_revoke_key(struct pg *pg, struct arena *arena, struct tenant tenant,
-	const char *key_id, bool *ret_changed) ERR_MUST_USE;
 
 #endif

@@ -8,7 +8,9 @@
 #include "port/seal_key.h"
 #include "config.h"
 #include "list.h"
+#include "plan.h"
 #include "store.h"
+#include "who.h"
 
 enum { SLUG_MIN = 2, SLUG_MAX = 63, NAME_MAX_BYTES = 255 };
 enum { DEADLINE_DEFAULT_S = 600, DEADLINE_MIN_S = 60, DEADLINE_MAX_S = 86400 };
@@ -45,6 +47,9 @@ static struct err read_new(const struct command_call *call, struct store_new_ten
 		return err_reject(ERR_CODE_BAD_PARAMETER, "--name: 1 to 255 bytes of UTF-8");
 	ret_tenant->slug = call->operand;
 	ret_tenant->name = name.ptr;
+	ret_tenant->plan = command_value(call, "--plan");
+	if (ret_tenant->plan == NULL)
+		ret_tenant->plan = "standard";
 	ret_tenant->is_test = command_value(call, "--test") != NULL;
 	return read_deadline(command_value(call, "--deadline"), &ret_tenant->deadline_s);
 }
@@ -99,6 +104,7 @@ static const struct command_option create_options[] = {
 	{ "--name", "NAME", true, "What people call it." },
 	{ "--deadline", "SECONDS", false,
 		"How long a document may wait and be worked on, 60 to 86400; 600 when not given." },
+	{ "--plan", "NAME", false, "How much it may ask for; standard when not given." },
 	{ "--test", NULL, false,
 		"Mark it as a test tenant: its webhooks may be http and loopback; not for "
 		"production." },
@@ -110,9 +116,17 @@ static const struct command_option list_options[] = {
 	{ NULL, NULL, false, NULL },
 };
 
+static const struct command_option plan_options[] = {
+	{ "--plan", "NAME", true, "One that estctl plan list shows." },
+	{ WHO_OPTION },
+	{ NULL, NULL, false, NULL },
+};
+
 const struct command tenant_commands[] = {
 	{ "tenant", "create", "SLUG", create_options, CONFIG_PG | CONFIG_SEAL,
 		"Makes a tenant with a key of its own. One that exists is left as it is.", create },
 	{ "tenant", "list", NULL, list_options, CONFIG_PG, "Lists the tenants.", list },
+	{ "tenant", "plan", "SLUG", plan_options, CONFIG_PG | CONFIG_KAFKA,
+		"Gives the tenant a plan; it counts within 5 s.", plan_of_tenant },
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };

@@ -54,6 +54,9 @@ const struct conf_item intake_conf_items[] = {
 		"Pending jobs from which uploads are answered 503; 0 = only the estimate counts." },
 	{ "ESTEIRA_INTAKE_ORPHAN_AGE_S", CONF_INT, AT(orphan_age_s), "600", 30, 86400, NULL,
 		"Age from which an object without a job is deleted, seconds." },
+	{ "ESTEIRA_RATE_REDIS_MS", CONF_INT, AT(rate_redis_ms), "100", 10, 60000, NULL,
+		"How long a rate limit waits for Redis before this process counts for itself, "
+		"milliseconds." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
 		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
 	{ "ESTEIRA_REDIS_PASSWORD", CONF_LIVE, AT(wires.redis_password), "", 0, 0, NULL,

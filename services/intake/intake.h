@@ -44,6 +44,7 @@ struct intake_conf {
 	int64_t request_threads;
 	int64_t lag_max; /* pending jobs that answer 503; 0 = off */
 	int64_t orphan_age_s;
+	int64_t rate_redis_ms;
 	const char *redis_url;
 	const char *s3_endpoint, *s3_bucket, *s3_region;
 	struct secret *s3_access_key, *s3_secret_key;

@@ -108,7 +108,7 @@ def settle(plant, receiver, args):
     ids = []
     for n in range(TENANTS):
         slug = f"tenant{n}"
-        plant.stack.estctl("tenant", "create", slug, "--name", slug, "--test")
+        plant.stack.tenant(slug, slug, "--test")
         plant.keys[slug] = plant.stack.key(slug)
         ids.append(plant.tenant_id(slug))
         for k in range(EACH):

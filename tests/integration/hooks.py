@@ -20,7 +20,7 @@ NIL = uuid.UUID(int=0)
 def temporary():
     """Two real tenants and one for tests, intake and audit."""
     with rig.temporary(("alfa", "beta"), ("audit", "intake")) as plant:
-        plant.stack.estctl("tenant", "create", "prova", "--name", "Prova", "--test")
+        plant.stack.tenant("prova", "Prova", "--test")
         plant.keys["prova"] = plant.stack.key("prova")
         plant.ids = {slug: plant.tenant_id(slug) for slug in plant.keys}
         yield plant

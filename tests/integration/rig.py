@@ -28,10 +28,9 @@ class Rig:
     def __init__(self, stack):
         self.stack, self.keys, self.services = stack, {}, {}
 
-    def tenant(self, slug, deadline_s=LONG_S):
+    def tenant(self, slug, deadline_s=LONG_S, plan="unlimited"):
         """A tenant with a key for all scopes; answers the key."""
-        self.stack.estctl("tenant", "create", slug, "--name", slug.title(), "--deadline",
-                          str(deadline_s))
+        self.stack.tenant(slug, slug.title(), "--deadline", str(deadline_s), plan=plan)
         self.keys[slug] = self.stack.key(slug)
         return self.keys[slug]
 

@@ -92,20 +92,27 @@ class Statements:
         return collections.Counter(found)
 
 
+def looked_up(log, work):
+    """-> what work() cost and which look-ups of keys are in it; None: the key was known."""
+    seen = log.during(work)
+    lookups = [text for text in seen if "key_lookup" in text]
+    return (seen, lookups) if lookups else None
+
+
 def test_wrong_keys_cost_the_same_queries(plant, wrong):
-    """One code path: a key that does not exist is looked up like one that does."""
+    """One code path: a key that does not exist is looked up like one that does, and kept for a second."""
     url = plant.client().url
     with Statements(plant.stack) as log:
         for route in (("GET", "/v1/jobs"), ("POST", "/v1/extract")):
             costs = {}
             for what, key in wrong.items():
-                seen = log.during(lambda k=key, r=route: [ask(url, k, *r) for _ in range(ROUNDS)])
-                lookups = [text for text in seen if "key_lookup" in text]
-                assert len(lookups) == 1 and seen[lookups[0]] == ROUNDS, (what, seen)
+                seen, lookups = belt.wait_for(f"{what} is looked up anew", lambda k=key, r=route: looked_up(
+                    log, lambda: [ask(url, k, *r) for _ in range(ROUNDS)]))
+                assert len(lookups) == 1 and seen[lookups[0]] <= ROUNDS, (what, seen)
                 costs[what] = tuple(sorted((text, times) for text, times in seen.items()
-                                           if times >= ROUNDS))
+                                           if times >= ROUNDS and text not in lookups))
             assert len(set(costs.values())) == 1, costs
-        good = log.during(lambda: ask(url, plant.keys["alfa"], "GET", "/v1/jobs"))
+        good = log.during(lambda k=plant.stack.key("alfa"): ask(url, k, "GET", "/v1/jobs"))
         assert [times for text, times in good.items() if "key_lookup" in text] == [1]
 
 
@@ -129,17 +136,25 @@ def test_open_routes_need_no_key(plant):
             belt.Client(plant.client().url, key).call("GET", path, 200)
 
 
-def test_revoked_key_ends_at_once(plant):
+ENDS_S = 10  # as docs/api.md promises
+
+
+def refused(client):
+    """Does it hear 401 by now?"""
+    return client.call("GET", "/v1/jobs").status == 401
+
+
+def test_revoked_key_ends(plant):
     key = plant.stack.key("beta")
     client = belt.Client(plant.client().url, key)
     client.get("/v1/jobs")
     plant.stack.estctl("key", "revoke", "--tenant", "beta", key[3:11])
-    client.get("/v1/jobs", 401)
+    belt.wait_for("the end of a revoked key", lambda: refused(client), ENDS_S)
 
 
 def test_suspended_tenant_comes_back(plant):
     client = belt.Client(plant.client().url, plant.tenant("pausada"))
     plant.stack.estctl("tenant", "suspend", "pausada")
-    client.get("/v1/jobs", 401)
+    belt.wait_for("the end of a suspended tenant's key", lambda: refused(client), ENDS_S)
     plant.stack.estctl("tenant", "activate", "pausada")
-    client.get("/v1/jobs")
+    belt.wait_for("its return", lambda: not refused(client), ENDS_S)

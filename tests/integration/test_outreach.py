@@ -320,7 +320,7 @@ def test_a_dead_endpoint_delays_nobody(out):
 
 def hanging_tenant(out, slug):
     """A tenant for tests with as many endpoints as it may have, all of which hang; answers its id and their paths."""
-    out.stack.estctl("tenant", "create", slug, "--name", slug, "--test")
+    out.stack.tenant(slug, slug, "--test")
     out.plant.keys[slug] = out.stack.key(slug)
     paths = [f"/{slug}-{n}" for n in range(DEAD_EACH)]
     for path in paths:

@@ -4,22 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/cursor.h"
-#include "api/deadletters.h"
 #include "api/events.h"
-#include "api/events_batch.h"
-#include "api/events_state.h"
-#include "api/jobs.h"
-#include "api/openapi.h"
+#include "api/front.h"
 #include "api/pressure.h"
-#include "api/result.h"
+#include "api/routes.h"
 #include "api/secure.h"
 #include "api/sse.h"
 #include "api/status.h"
-#include "api/trail.h"
-#include "api/upload.h"
-#include "api/webhooks.h"
-#include "api/webhooks_deliveries.h"
 #include "base/log.h"
 #include "frame/metrics.h"
 #include "frame/pool.h"
@@ -36,52 +27,6 @@ enum {
 	WATCH_QUEUE_MAX = 16,
 	DRAIN_MS = 50000,
 	SCRATCH_MAX_BYTES = SEAL_CHUNK_BYTES + 1024,
-};
-
-/* What is served. A row with an extra asks for a key with that route's scope; events_post asks for
- * its own. */
-static const struct web_route routes[] = {
-	{ "POST", "/v1/extract", upload_handle, WEB_BODY_STREAM, 0, &upload_route },
-	{ "GET", "/v1/jobs", call_handle, WEB_BODY_NONE, 0, &jobs_list },
-	{ "GET", "/v1/jobs/{id}", call_handle, WEB_BODY_NONE, 0, &jobs_get },
-	{ "DELETE", "/v1/jobs/{id}", call_handle, WEB_BODY_NONE, 0, &jobs_delete },
-	{ "GET", "/v1/jobs/{id}/events", call_handle, WEB_BODY_NONE, 0, &sse_get },
-	{ "GET", "/v1/jobs/{id}/result", call_handle, WEB_BODY_NONE, 0, &result_get },
-	{ "GET", "/v1/audit", call_handle, WEB_BODY_NONE, 0, &trail_get },
-	{ "GET", "/v1/dead-letters", call_handle, WEB_BODY_NONE, 0, &deadletters_list },
-	{ "GET", "/v1/dead-letters/{id}", call_handle, WEB_BODY_NONE, 0, &deadletters_get },
-	{ "POST", "/v1/dead-letters/{id}/redrive", call_handle, WEB_BODY_NONE, 0,
-		&deadletters_redrive },
-	{ "POST", "/v1/dead-letters/{id}/discard", call_handle, WEB_BODY_NONE, 0,
-		&deadletters_discard },
-	{ "POST", "/v1/events", events_post, WEB_BODY_STREAM, EVENTS_BATCH_BYTES, NULL },
-	{ "GET", "/v1/events/{id}", call_handle, WEB_BODY_NONE, 0, &events_state_get },
-	{ "GET", "/v1/webhooks", call_handle, WEB_BODY_NONE, 0, &webhooks_list },
-	{ "POST", "/v1/webhooks", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
-		&webhooks_create },
-	{ "GET", "/v1/webhooks/{id}", call_handle, WEB_BODY_NONE, 0, &webhooks_get },
-	{ "PATCH", "/v1/webhooks/{id}", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
-		&webhooks_change },
-	{ "DELETE", "/v1/webhooks/{id}", call_handle, WEB_BODY_BUFFERED, WEBHOOKS_BARE_MAX_BYTES,
-		&webhooks_delete },
-	{ "POST", "/v1/webhooks/{id}/rotate", call_handle, WEB_BODY_BUFFERED,
-		WEBHOOKS_BARE_MAX_BYTES, &webhooks_rotate },
-	{ "POST", "/v1/webhooks/{id}/test", call_handle, WEB_BODY_BUFFERED, WEBHOOKS_BARE_MAX_BYTES,
-		&webhooks_test },
-	{ "POST", "/v1/webhooks/{id}/resend", call_handle, WEB_BODY_BUFFERED, WISH_BODY_MAX_BYTES,
-		&webhooks_deliveries_resend_all },
-	{ "GET", "/v1/webhooks/{id}/deliveries", call_handle, WEB_BODY_NONE, 0,
-		&webhooks_deliveries_list },
-	{ "GET", "/v1/webhooks/{id}/deliveries/{delivery_id}", call_handle, WEB_BODY_NONE, 0,
-		&webhooks_deliveries_get },
-	{ "POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/resend", call_handle,
-		WEB_BODY_BUFFERED, WEBHOOKS_BARE_MAX_BYTES, &webhooks_deliveries_resend },
-	{ "GET", "/v1/health/integrations", call_handle, WEB_BODY_NONE, 0,
-		&webhooks_deliveries_health },
-	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, NULL },
-	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, NULL },
-	{ "GET", "/docs", openapi_docs, WEB_BODY_NONE, 0, NULL },
-	{ NULL, NULL, NULL, WEB_BODY_NONE, 0, NULL },
 };
 
 /* --- every answer --- */
@@ -200,7 +145,7 @@ static struct err open_parts(struct api *api)
 	const struct seal_key *master = api->intake->master;
 	struct web_conf web = { .loop = api->loop,
 		.address = api->intake->conf->http_listen,
-		.routes = routes,
+		.routes = routes_all,
 		.limits = limits_of(&api->intake->conf->limits),
 		.arg = api,
 		.on_done = on_answered };
@@ -209,6 +154,7 @@ static struct err open_parts(struct api *api)
 		STR("esteira/1|cursor"), api->cursor_key, sizeof api->cursor_key);
 	register_metrics(api);
 	TRY(open_pools(api));
+	TRY(front_open(api, &api->front));
 	TRY(pressure_open(api, &api->pressure));
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
@@ -310,6 +256,7 @@ void api_close(struct api *api)
 	secure_close(api->secure);
 	sse_close(api->streams);
 	events_close(api->events);
+	front_close(api->front);
 	status_close(api->status);
 	pressure_free(api->pressure);
 	buf_done(&api->scratch);

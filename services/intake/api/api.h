@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct events;
+struct front;
 struct intake;
 struct loop;
 struct metric;
@@ -54,6 +55,7 @@ struct api {
 	struct pressure *pressure;
 	struct status *status;
 	struct sse_hub *streams;
+	struct front *front;
 	struct events *events;
 	struct api_metrics metrics;
 	struct api_end end;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "frame/api_keys.h"
 #include "port/digest.h"
 #include "port/pg.h"
 
@@ -20,7 +21,8 @@ enum { JOB_COLUMNS_COUNT = 17 };
 
 static const struct pg_statement lookup = { "api_lookup",
 	"SELECT k.tenant_id, k.slug, k.partner, k.tenant_state, k.deadline_s,"
-	" $2::text = ANY (k.scopes) FROM intake.key_lookup($1::bytea) k" };
+	" array_to_string(k.scopes, ','), k.key_id, k.extract_per_min, k.status_per_min,"
+	" k.default_per_min FROM intake.key_lookup($1::bytea) k" };
 static const struct pg_statement select_job = { "api_job",
 	"SELECT " JOB_COLUMNS " FROM intake.jobs j WHERE j.tenant_id = $1 AND j.job_id = $2" };
 static const struct pg_statement select_has = { "api_has",
@@ -52,14 +54,13 @@ static const struct pg_statement select_load = { "api_load",
 	" (SELECT n FROM ended) FROM intake.jobs, ended WHERE status = 'pending'" };
 static const struct pg_statement ping = { "api_ping", "SELECT 1" };
 
-struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *hash,
-	const char *scope, struct api_store_key *ret_key)
+struct err api_store_lookup(
+	struct pg *pg, struct arena *arena, const uint8_t *hash, struct api_store_key *ret_key)
 {
-	const struct pg_arg args[] = { pg_bytes((struct str){ (const char *)hash, DIGEST_BYTES }),
-		pg_text(scope) };
+	const struct pg_arg arg = pg_bytes((struct str){ (const char *)hash, DIGEST_BYTES });
 	const struct pg_rows *rows;
 
-	TRY(pg_query(pg, arena, &lookup, args, 2, &rows));
+	TRY(pg_query(pg, arena, &lookup, &arg, 1, &rows));
 	*ret_key = (struct api_store_key){ .found = pg_count(rows) > 0 };
 	if (ret_key->found)
 		*ret_key = (struct api_store_key){
@@ -69,7 +70,11 @@ struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *h
 			.partner = pg_get_text(rows, 0, 2),
 			.tenant_state = pg_get_text(rows, 0, 3),
 			.deadline_s = pg_get_int(rows, 0, 4),
-			.has_scope = pg_get_int(rows, 0, 5) != 0,
+			.scopes = api_keys_scopes_of(str_of(pg_get_text(rows, 0, 5))),
+			.key_id = pg_get_text(rows, 0, 6),
+			.extract_per_min = pg_get_int(rows, 0, 7),
+			.status_per_min = pg_get_int(rows, 0, 8),
+			.default_per_min = pg_get_int(rows, 0, 9),
 		};
 	return err_ok();
 }

@@ -15,14 +15,15 @@ struct pg;
 struct api_store_key {
 	bool found; /* else nothing below is set */
 	struct tenant tenant;
-	const char *slug, *partner, *tenant_state;
+	const char *slug, *partner, *tenant_state, *key_id;
+	unsigned scopes;
 	int64_t deadline_s;
-	bool has_scope;
+	int64_t extract_per_min, status_per_min, default_per_min; /* 0 = without limit */
 };
 
 /* Whose API key has this hash (DIGEST_BYTES). One statement, outside of a transaction. */
 struct err api_store_lookup(struct pg *pg, struct arena *arena, const uint8_t *hash,
-	const char *scope, struct api_store_key *ret_key) ERR_MUST_USE;
+	struct api_store_key *ret_key) ERR_MUST_USE;
 
 /* BEGIN with the tenant set; queued. The others need it; end it with pg_commit. */
 struct err api_store_begin(struct pg *pg, struct tenant tenant) ERR_MUST_USE;

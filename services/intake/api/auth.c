@@ -31,18 +31,24 @@ void auth_key_of(struct str text, struct auth_key *ret_key)
 	digest_sha256(text, ret_key->hash);
 }
 
-struct err auth_check(struct pg *pg, struct arena *arena, const struct auth_key *key,
-	const char *scope, struct auth_who *ret_who)
+struct err auth_check(
+	struct pg *pg, struct arena *arena, const struct auth_key *key, struct auth_who *ret_who)
 {
 	struct api_store_key row;
 
-	TRY(api_store_lookup(pg, arena, key->hash, scope, &row));
+	TRY(api_store_lookup(pg, arena, key->hash, &row));
 	if (!row.found || !key->well_formed || strcmp(row.tenant_state, "active") != 0)
 		return err_reject(ERR_CODE_UNAUTHENTICATED, "");
-	struct auth_who who = { .tenant = row.tenant, .deadline_s = row.deadline_s };
+	struct auth_who who = { .tenant = row.tenant,
+		.scopes = row.scopes,
+		.deadline_s = row.deadline_s,
+		.limits = { [RATE_EXTRACT] = row.extract_per_min,
+			[RATE_STATUS] = row.status_per_min,
+			[RATE_DEFAULT] = row.default_per_min } };
 	snprintf(who.slug, sizeof who.slug, "%s", row.slug);
 	snprintf(who.partner, sizeof who.partner, "%s", row.partner);
+	snprintf(who.key_id, sizeof who.key_id, "%s", row.key_id);
 	encode_hex(key->hash, sizeof key->hash, who.key_hash);
 	*ret_who = who;
-	return row.has_scope ? err_ok() : err_reject(ERR_CODE_FORBIDDEN, "");
+	return err_ok();
 }

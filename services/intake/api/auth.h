@@ -1,12 +1,14 @@
 /*
  * Credentials: an API key is looked up by its hash, in one question whatever is wrong with it, and
- * every wrong one gets the same words. Only a good key that lacks the route's scope hears more.
+ * every wrong one gets the same words.
  */
 #ifndef ESTEIRA_INTAKE_API_AUTH_H
 #define ESTEIRA_INTAKE_API_AUTH_H
 
+#include "api/rate.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "frame/api_keys.h"
 #include "model/tenant.h"
 #include "port/digest.h"
 
@@ -18,22 +20,24 @@ struct auth_key {
 	bool well_formed;	    /* uk_<8 hex>_<43 base64url> */
 };
 
-/* Whose key it is. */
+/* Whose key it is, what it may do, how often. */
 struct auth_who {
 	struct tenant tenant;
+	unsigned scopes;    /* of enum api_keys_scope */
 	int64_t deadline_s; /* of the tenant's jobs */
 	char slug[64];
 	char partner[256];
+	char key_id[API_KEYS_ID_BYTES];
 	char key_hash[DIGEST_HEX_BYTES];
+	int64_t limits[RATE_CLASSES]; /* a minute; 0 = none */
 };
 
 /* text: the value of X-API-Key; ptr NULL when missing. Any thread. */
 void auth_key_of(struct str text, struct auth_key *ret_key);
 
 /* One query. ERR_REJECT unauthenticated: missing, malformed, unknown, expired or revoked, or its
- * tenant is not active. ERR_REJECT forbidden: without this scope (*ret_who is set). Failures of
- * pg_query. Pool thread. */
+ * tenant is not active. Failures of pg_query. Pool thread. */
 struct err auth_check(struct pg *pg, struct arena *arena, const struct auth_key *key,
-	const char *scope, struct auth_who *ret_who) ERR_MUST_USE;
+	struct auth_who *ret_who) ERR_MUST_USE;
 
 #endif

@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,24 +114,17 @@ static void on_abort(struct web_exchange *exchange, void *arg)
 
 	(void)exchange;
 	call->exchange = NULL;
+	if (!call->asking)
+		return;
+	front_leave(&call->ask);
+	free_call(call);
 }
 
 static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)
 {
 	struct call *call = (struct call *)job;
 
-	TRY(auth_check(pg, arena, &call->key, call->route->scope, &call->from.who));
-	TRY(call->parsed);
-	return call->route->run == NULL ? err_ok() : call->route->run(call, pg, arena);
-}
-
-/* The log line names the tenant, also of a request that was refused later. */
-static void note_tenant(const struct call *call)
-{
-	struct api_note *note = web_user(call->exchange);
-
-	if (note != NULL)
-		memcpy(note->tenant, call->from.who.slug, sizeof note->tenant);
+	return call->route->run(call, pg, arena);
 }
 
 static void done(struct pool_job *job, struct err e)
@@ -140,7 +134,6 @@ static void done(struct pool_job *job, struct err e)
 	api_job_done(call->api);
 	if (call->exchange != NULL) {
 		web_on_abort(call->exchange, NULL, NULL);
-		note_tenant(call);
 		if (e.kind == ERR_OK)
 			call->route->reply(call);
 		else
@@ -157,8 +150,6 @@ static void read_request(struct call *call)
 	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
 	struct str peer = web_peer(exchange);
 
-	/* two keys are none: nobody may wonder which of them counted */
-	auth_key_of(web_header_once(exchange, "x-api-key"), &call->key);
 	trace_format(trace, call->from.traceparent);
 	if (peer.len < sizeof call->from.ip)
 		memcpy(call->from.ip, peer.ptr, peer.len);
@@ -168,9 +159,29 @@ static void read_request(struct call *call)
 	call->parsed = call->route->parse == NULL ? err_ok() : call->route->parse(call);
 }
 
+/* Maybe inside call_handle. */
+static void on_front(struct front_ask *ask, struct err e)
+{
+	struct call *call = (struct call *)(void *)((char *)ask - offsetof(struct call, ask));
+	struct web_exchange *exchange = call->exchange;
+
+	call->asking = false;
+	call->from.who = ask->who;
+	if (e.kind == ERR_OK)
+		e = call->parsed;
+	if (e.kind == ERR_OK)
+		e = api_submit(call->api, &call->job);
+	if (e.kind == ERR_OK)
+		return;
+	web_on_abort(exchange, NULL, NULL);
+	call_refuse(exchange, e);
+	free_call(call);
+}
+
 void call_handle(struct web_exchange *exchange, void *arg)
 {
-	const struct call_route *route = web_route_of(exchange)->extra;
+	const struct front_gate *gate = web_route_of(exchange)->extra;
+	const struct call_route *route = gate->call;
 	struct call *call = calloc(1, route->size);
 
 	if (call == NULL) {
@@ -180,13 +191,10 @@ void call_handle(struct web_exchange *exchange, void *arg)
 	*call = (struct call){ .job = { .run = run, .done = done },
 		.api = arg,
 		.route = route,
-		.exchange = exchange };
+		.exchange = exchange,
+		.ask = { .exchange = exchange, .done = on_front },
+		.asking = true };
 	read_request(call);
 	web_on_abort(exchange, on_abort, call);
-	struct err e = api_submit(call->api, &call->job);
-	if (e.kind == ERR_OK)
-		return;
-	web_on_abort(exchange, NULL, NULL);
-	call_refuse(exchange, e);
-	free_call(call);
+	front_ask(call->api->front, &call->ask);
 }

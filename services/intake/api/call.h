@@ -1,12 +1,12 @@
 /*
- * A request that needs to know who asks: the key is checked and the route's own question asked in
- * one job on a pool thread, then the route answers on the loop. What a route finds wrong with the
+ * A request that needs to know who asks: the front lets it in, the route's own question is asked in
+ * a job on a pool thread, then the route answers on the loop. What a route finds wrong with the
  * request is said only to a caller whose key is good, so that an outsider learns nothing but 401.
  */
 #ifndef ESTEIRA_INTAKE_API_CALL_H
 #define ESTEIRA_INTAKE_API_CALL_H
 
-#include "api/auth.h"
+#include "api/front.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "frame/pool.h"
@@ -22,9 +22,8 @@ struct web_exchange;
 struct web_field;
 struct call;
 
-/* A row of the route table's extra. All but scope, size and reply may be NULL. */
+/* What call_handle does for a row of the route table. All but size, run and reply may be NULL. */
 struct call_route {
-	const char *scope;
 	size_t size; /* of the route's struct, which begins with a struct call */
 	/* On the loop, in the handler. A failure is answered after the key was found good. */
 	struct err (*parse)(struct call *call);
@@ -49,7 +48,8 @@ struct call {
 	struct api *api;
 	const struct call_route *route;
 	struct web_exchange *exchange; /* NULL once aborted */
-	struct auth_key key;
+	struct front_ask ask;
+	bool asking; /* at the front; later with the pool, or over */
 	struct err parsed;
 	struct call_caller from;
 };

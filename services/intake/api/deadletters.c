@@ -97,8 +97,7 @@ static void get_free(struct call *call)
 	buf_done(&((struct get *)call)->body);
 }
 
-const struct call_route deadletters_get = { .scope = "operate",
-	.size = sizeof(struct get),
+const struct call_route deadletters_get = { .size = sizeof(struct get),
 	.parse = get_parse,
 	.run = get_run,
 	.reply = get_reply,
@@ -172,8 +171,7 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	return write_list(list, &rows);
 }
 
-const struct call_route deadletters_list = { .scope = "operate",
-	.size = sizeof(struct list),
+const struct call_route deadletters_list = { .size = sizeof(struct list),
 	.parse = list_parse,
 	.run = list_run,
 	.reply = query_page_reply,
@@ -198,7 +196,7 @@ static struct err decide_run(struct call *call, struct pg *pg, struct arena *are
 		.tenant = call->from.who.tenant,
 		.id = ((struct decide *)call)->id,
 		.discard = call->route == &deadletters_discard,
-		.key_hash = call->key.hash,
+		.key_hash = call->ask.key.key.hash,
 		.traceparent = call->from.traceparent,
 		.slug = call->from.who.slug,
 	};
@@ -223,14 +221,12 @@ static void discard_reply(struct call *call)
 	web_reply_send(call->exchange, 204, NULL, STR(""));
 }
 
-const struct call_route deadletters_redrive = { .scope = "operate",
-	.size = sizeof(struct decide),
+const struct call_route deadletters_redrive = { .size = sizeof(struct decide),
 	.parse = decide_parse,
 	.run = decide_run,
 	.reply = redrive_reply };
 
-const struct call_route deadletters_discard = { .scope = "operate",
-	.size = sizeof(struct decide),
+const struct call_route deadletters_discard = { .size = sizeof(struct decide),
 	.parse = decide_parse,
 	.run = decide_run,
 	.reply = discard_reply };

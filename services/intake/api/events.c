@@ -7,9 +7,9 @@
 #include "api/call.h"
 #include "api/events_batch.h"
 #include "api/events_marks.h"
+#include "api/front.h"
 #include "api/idempotency.h"
 #include "api/ingest.h"
-#include "api/key_cache.h"
 #include "base/clock.h"
 #include "frame/metrics.h"
 #include "frame/outbox.h"
@@ -27,7 +27,6 @@ enum {
 struct events {
 	struct api *api;
 	struct ingest *ingest;
-	struct key_cache *keys;
 	struct events_marks *marks;
 	size_t bodies_bytes; /* held now */
 };
@@ -41,16 +40,15 @@ enum phase {
 
 struct request {
 	struct ingest_job job; /* first */
-	struct key_cache_ask ask;
+	struct front_ask ask;
 	struct events *events;
 	struct web_exchange *exchange; /* NULL once aborted */
 	enum phase phase;
-	struct auth_who who;
 	struct buf body;
 	struct events_batch batch;
 };
 
-static struct request *request_of(struct key_cache_ask *ask)
+static struct request *request_of(struct front_ask *ask)
 {
 	return (struct request *)(void *)((char *)ask - offsetof(struct request, ask));
 }
@@ -66,7 +64,7 @@ static void free_content(struct request *request)
 
 static void free_request(struct request *request)
 {
-	key_cache_leave(&request->ask);
+	front_leave(&request->ask);
 	free_content(request);
 	free(request);
 }
@@ -149,7 +147,7 @@ static void done(struct ingest_job *job, struct err e)
 	count(request, "refused", batch->at - batch->accepted);
 	count(request, e.kind == ERR_OK ? "accepted" : "unconfirmed", batch->accepted);
 	for (size_t i = 0; e.kind == ERR_OK && i < batch->accepted; i++)
-		events_marks_add(request->events->marks, request->who.tenant, batch->ids[i]);
+		events_marks_add(request->events->marks, request->ask.who.tenant, batch->ids[i]);
 	if (exchange != NULL && e.kind == ERR_OK)
 		answer(request, exchange);
 	else if (exchange != NULL)
@@ -267,17 +265,13 @@ static void note_request(struct request *request)
 	web_set_user(exchange, note);
 }
 
-/* The key's answer, maybe inside events_post. */
-static void on_key(struct key_cache_ask *ask, struct err e, const struct auth_who *who)
+/* The front's answer, maybe inside events_post. */
+static void on_front(struct front_ask *ask, struct err e)
 {
 	struct request *request = request_of(ask);
 	struct events_batch_request *batch = &request->batch.request;
 	struct api *api = request->events->api;
-	struct api_note *note = web_user(request->exchange);
 
-	request->who = *who;
-	if (note != NULL)
-		memcpy(note->tenant, who->slug, sizeof note->tenant);
 	if (e.kind == ERR_OK)
 		e = read_key(request->exchange, batch->idempotency_key);
 	if (e.kind != ERR_OK) {
@@ -285,9 +279,9 @@ static void on_key(struct key_cache_ask *ask, struct err e, const struct auth_wh
 		return;
 	}
 	batch->space = service_outbox(api->intake->service)->space;
-	batch->from = (struct partner_sender){ .partner = request->who.partner,
-		.tenant = request->who.tenant,
-		.slug = request->who.slug };
+	batch->from = (struct partner_sender){
+		.partner = ask->who.partner, .tenant = ask->who.tenant, .slug = ask->who.slug
+	};
 	request->phase = PHASE_BODY;
 	web_read(request->exchange, &reader, request);
 }
@@ -307,12 +301,12 @@ void events_post(struct web_exchange *exchange, void *arg)
 	request->events = api->events;
 	request->exchange = exchange;
 	request->body = BUF(EVENTS_BATCH_BYTES);
-	request->ask.done = on_key;
+	request->ask.exchange = exchange;
+	request->ask.done = on_front;
 	events_batch_init(&request->batch);
 	note_request(request);
 	web_on_abort(exchange, on_abort, request);
-	auth_key_of(web_header_once(exchange, "x-api-key"), &request->ask.key);
-	key_cache_ask(request->events->keys, &request->ask);
+	front_ask(api->front, &request->ask);
 }
 
 /* --- opening and closing --- */
@@ -339,7 +333,6 @@ struct err events_open(struct api *api, struct events **ret_events)
 		.arena_bytes = EVENTS_BATCH_ARENA_BYTES,
 		.fail = on_fail,
 		.arg = events };
-	TRY(key_cache_open(api, "events", &events->keys));
 	TRY(events_marks_open(api->loop, conf, &events->marks));
 	return ingest_open(&ingest, &events->ingest);
 }
@@ -355,7 +348,6 @@ void events_close(struct events *events)
 	if (events == NULL)
 		return;
 	events_marks_close(events->marks);
-	key_cache_close(events->keys);
 	ingest_free(events->ingest);
 	free(events);
 }

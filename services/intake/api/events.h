@@ -1,5 +1,5 @@
 /*
- * POST /v1/events: events of partners, straight into Kafka. The key is asked of the cache before a
+ * POST /v1/events: events of partners, straight into Kafka. The front is asked before a
  * byte of the body is read; the body goes to the ingest thread, which reads, maps and sends; the
  * answer waits until the broker has every accepted event. What was refused says so item by item.
  * Which of the accepted ones there were stands in Redis for a while, for GET /v1/events/{id}, and

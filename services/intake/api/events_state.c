@@ -122,9 +122,6 @@ static void free_get(struct call *call)
 	buf_done(&((struct get *)call)->body);
 }
 
-const struct call_route events_state_get = { .scope = "events",
-	.size = sizeof(struct get),
-	.parse = parse,
-	.run = run,
-	.reply = reply,
-	.free = free_get };
+const struct call_route events_state_get = {
+	.size = sizeof(struct get), .parse = parse, .run = run, .reply = reply, .free = free_get
+};

@@ -91,8 +91,7 @@ static void get_free(struct call *call)
 	buf_done(&((struct get *)call)->body);
 }
 
-const struct call_route jobs_get = { .scope = "status",
-	.size = sizeof(struct get),
+const struct call_route jobs_get = { .size = sizeof(struct get),
 	.parse = get_parse,
 	.run = get_run,
 	.reply = get_reply,
@@ -157,8 +156,7 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	return write_list(list, &rows);
 }
 
-const struct call_route jobs_list = { .scope = "status",
-	.size = sizeof(struct list),
+const struct call_route jobs_list = { .size = sizeof(struct list),
 	.parse = list_parse,
 	.run = list_run,
 	.reply = query_page_reply,
@@ -204,8 +202,7 @@ static void delete_reply(struct call *call)
 	web_reply_send(call->exchange, 204, NULL, STR(""));
 }
 
-const struct call_route jobs_delete = { .scope = "extract",
-	.size = sizeof(struct delete),
+const struct call_route jobs_delete = { .size = sizeof(struct delete),
 	.parse = delete_parse,
 	.run = delete_run,
 	.reply = delete_reply };

@@ -22,7 +22,6 @@ struct key_cache_lookup {
 
 struct key_cache {
 	struct api *api;
-	const char *scope;
 	struct key_cache_lookup *lookups;
 	struct key_cache_entry sets[SETS][WAYS];
 };
@@ -64,13 +63,24 @@ void key_cache_put(struct key_cache *cache, const struct key_cache_entry *entry,
 		since_ms + (entry->e.kind == ERR_OK ? KEY_CACHE_GOOD_MS : KEY_CACHE_BAD_MS);
 }
 
+/* One that is being looked up at the moment may still come in: it was asked for before. */
+void key_cache_forget(struct key_cache *cache, struct tenant tenant, const char *key_id)
+{
+	for (size_t i = 0; i < KEY_CACHE_KEYS; i++) {
+		struct key_cache_entry *entry = &cache->sets[i / WAYS][i % WAYS];
+		if (id_eq(entry->who.tenant.id, tenant.id) &&
+			strcmp(entry->who.key_id, key_id) == 0)
+			digest_wipe(entry, sizeof *entry);
+	}
+}
+
 /* --- questions --- */
 
 static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)
 {
 	struct key_cache_lookup *lookup = (struct key_cache_lookup *)job;
 
-	return auth_check(pg, arena, &lookup->key, lookup->cache->scope, &lookup->who);
+	return auth_check(pg, arena, &lookup->key, &lookup->who);
 }
 
 static void unlink_lookup(struct key_cache_lookup *lookup)
@@ -164,19 +174,20 @@ void key_cache_leave(struct key_cache_ask *ask)
 
 /* --- opening and closing --- */
 
-struct err key_cache_open(struct api *api, const char *scope, struct key_cache **ret_cache)
+struct err key_cache_open(struct api *api, struct key_cache **ret_cache)
 {
 	struct key_cache *cache = calloc(1, sizeof *cache);
 
 	if (cache == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	cache->api = api;
-	cache->scope = scope;
 	*ret_cache = cache;
 	return err_ok();
 }
 
 void key_cache_close(struct key_cache *cache)
 {
+	if (cache != NULL)
+		digest_wipe(cache, sizeof *cache);
 	free(cache);
 }

@@ -1,7 +1,7 @@
 /*
- * What Postgres said of an API key, kept for seconds, so that a route that takes thousands of small
- * requests asks it once and not each time. The price is named: a revoked key or a suspended tenant
- * ends there within KEY_CACHE_GOOD_MS. A key is known by the hash of what was sent; of keys that
+ * What Postgres said of an API key, kept for seconds, so that thousands of small requests ask it
+ * once and not each time. The price is named: a revoked or expired key, or one of a suspended
+ * tenant, ends within KEY_CACHE_GOOD_MS. A key is known by the hash of what was sent; of keys that
  * are asked for at once the first alone is looked up. Loop thread only.
  */
 #ifndef ESTEIRA_INTAKE_API_KEY_CACHE_H
@@ -30,11 +30,10 @@ struct key_cache_ask {
 	struct key_cache_ask *next;
 };
 
-/* For one scope (borrowed). ERR_FATAL out-of-memory. */
-struct err key_cache_open(struct api *api, const char *scope, struct key_cache **ret_cache)
-	ERR_MUST_USE;
+/* ERR_FATAL out-of-memory. */
+struct err key_cache_open(struct api *api, struct key_cache **ret_cache) ERR_MUST_USE;
 
-/* After intake->pool has ended. NULL is fine. */
+/* Wipes it. After intake->pool has ended. NULL is fine. */
 void key_cache_close(struct key_cache *cache);
 
 /* Answers by ask->done, inside this call when the key is known. */
@@ -42,6 +41,9 @@ void key_cache_ask(struct key_cache *cache, struct key_cache_ask *ask);
 
 /* Takes the question back: done will not be called. What is not being asked is fine. */
 void key_cache_leave(struct key_cache_ask *ask);
+
+/* Drops what is known of that key. */
+void key_cache_forget(struct key_cache *cache, struct tenant tenant, const char *key_id);
 
 /* --- the memory of it, for key_cache.c and its test --- */
 

@@ -8,7 +8,7 @@
 #include "intake.h"
 #include "port/loop.h"
 
-enum { PERIOD_MS = 1000, STALE_MS = 10000, WINDOW_S = 60, RETRY_AFTER_MAX_S = 300 };
+enum { PERIOD_MS = 1000, STALE_MS = 10000, RATE_OVER_S = 60, RETRY_AFTER_MAX_S = 300 };
 
 struct pressure {
 	struct pool_job job;
@@ -26,8 +26,8 @@ double pressure_estimate_s(const struct api_store_load *load)
 {
 	double window_s = load->oldest_s < 1 ? 1 : load->oldest_s;
 
-	if (window_s > (double)WINDOW_S)
-		window_s = WINDOW_S;
+	if (window_s > (double)RATE_OVER_S)
+		window_s = RATE_OVER_S;
 	if (load->ended == 0)
 		return load->oldest_s;
 	return load->oldest_s + (double)load->pending * window_s / (double)load->ended;

@@ -167,9 +167,6 @@ static void wipe(struct call *call)
 	buf_done(&result->plain);
 }
 
-const struct call_route result_get = { .scope = "status",
-	.size = sizeof(struct result),
-	.parse = parse,
-	.run = run,
-	.reply = reply,
-	.free = wipe };
+const struct call_route result_get = {
+	.size = sizeof(struct result), .parse = parse, .run = run, .reply = reply, .free = wipe
+};

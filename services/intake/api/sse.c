@@ -389,8 +389,7 @@ static void free_watch(struct call *call)
 	buf_done(&((struct watch_call *)call)->final);
 }
 
-const struct call_route sse_get = { .scope = "status",
-	.size = sizeof(struct watch_call),
+const struct call_route sse_get = { .size = sizeof(struct watch_call),
 	.parse = parse,
 	.run = run,
 	.reply = reply,

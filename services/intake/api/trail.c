@@ -74,9 +74,6 @@ static void drop(struct call *call)
 	buf_done(&((struct trail *)call)->body);
 }
 
-const struct call_route trail_get = { .scope = "audit",
-	.size = sizeof(struct trail),
-	.parse = parse,
-	.run = run,
-	.reply = reply,
-	.free = drop };
+const struct call_route trail_get = {
+	.size = sizeof(struct trail), .parse = parse, .run = run, .reply = reply, .free = drop
+};

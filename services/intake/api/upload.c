@@ -401,8 +401,7 @@ static void admit_free(struct call *call)
 	seal_key_wipe(&((struct admit *)call)->tenant_key);
 }
 
-const struct call_route upload_route = { .scope = "extract",
-	.size = sizeof(struct admit),
+const struct call_route upload_route = { .size = sizeof(struct admit),
 	.parse = admit_parse,
 	.run = admit_run,
 	.reply = admit_reply,

@@ -156,8 +156,7 @@ static void create_reply(struct call *call)
 	call_reply_json(call->exchange, 201, headers, &request->body);
 }
 
-const struct call_route webhooks_create = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_create = { .size = sizeof(struct request),
 	.parse = create_parse,
 	.run = create_run,
 	.reply = create_reply,
@@ -182,8 +181,7 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	return view_endpoints(&endpoints, &((struct request *)call)->body);
 }
 
-const struct call_route webhooks_list = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_list = { .size = sizeof(struct request),
 	.parse = list_parse,
 	.run = list_run,
 	.reply = reply_json,
@@ -203,8 +201,7 @@ static struct err get_run(struct call *call, struct pg *pg, struct arena *arena)
 	return view_endpoint(&endpoint, NULL, &request->body);
 }
 
-const struct call_route webhooks_get = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_get = { .size = sizeof(struct request),
 	.parse = parse_id,
 	.run = get_run,
 	.reply = reply_json,
@@ -230,8 +227,7 @@ static struct err change_run(struct call *call, struct pg *pg, struct arena *are
 	return view_endpoint(&endpoint, NULL, &request->body);
 }
 
-const struct call_route webhooks_change = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_change = { .size = sizeof(struct request),
 	.parse = change_parse,
 	.run = change_run,
 	.reply = reply_json,
@@ -253,8 +249,7 @@ static void delete_reply(struct call *call)
 	web_reply_send(call->exchange, 204, NULL, STR(""));
 }
 
-const struct call_route webhooks_delete = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_delete = { .size = sizeof(struct request),
 	.parse = parse_bare,
 	.run = delete_run,
 	.reply = delete_reply,
@@ -274,8 +269,7 @@ static struct err rotate_run(struct call *call, struct pg *pg, struct arena *are
 	return write_made(request, &made);
 }
 
-const struct call_route webhooks_rotate = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_rotate = { .size = sizeof(struct request),
 	.parse = parse_bare,
 	.run = rotate_run,
 	.reply = reply_json,
@@ -303,8 +297,7 @@ static void test_reply(struct call *call)
 	call_reply_json(call->exchange, 202, NULL, &((struct request *)call)->body);
 }
 
-const struct call_route webhooks_test = { .scope = "webhooks",
-	.size = sizeof(struct request),
+const struct call_route webhooks_test = { .size = sizeof(struct request),
 	.parse = parse_bare,
 	.run = test_run,
 	.reply = test_reply,

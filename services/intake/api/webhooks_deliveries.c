@@ -85,8 +85,7 @@ static struct err list_run(struct call *call, struct pg *pg, struct arena *arena
 	return write_list(list, &rows);
 }
 
-const struct call_route webhooks_deliveries_list = { .scope = "webhooks",
-	.size = sizeof(struct list),
+const struct call_route webhooks_deliveries_list = { .size = sizeof(struct list),
 	.parse = list_parse,
 	.run = list_run,
 	.reply = query_page_reply,
@@ -139,8 +138,7 @@ static void free_one(struct call *call)
 	buf_done(&((struct one *)call)->body);
 }
 
-const struct call_route webhooks_deliveries_get = { .scope = "webhooks",
-	.size = sizeof(struct one),
+const struct call_route webhooks_deliveries_get = { .size = sizeof(struct one),
 	.parse = parse_one,
 	.run = get_run,
 	.reply = reply_one,
@@ -175,8 +173,7 @@ static struct err parse_one_bare(struct call *call)
 	return webhooks_check_bare(call->exchange);
 }
 
-const struct call_route webhooks_deliveries_resend = { .scope = "webhooks",
-	.size = sizeof(struct one),
+const struct call_route webhooks_deliveries_resend = { .size = sizeof(struct one),
 	.parse = parse_one_bare,
 	.run = resend_run,
 	.reply = resend_reply,
@@ -237,8 +234,7 @@ static struct err parse_filter(struct call *call)
 	return take_filter(one, &filter);
 }
 
-const struct call_route webhooks_deliveries_resend_all = { .scope = "webhooks",
-	.size = sizeof(struct one),
+const struct call_route webhooks_deliveries_resend_all = { .size = sizeof(struct one),
 	.parse = parse_filter,
 	.run = resend_run,
 	.reply = resend_reply,
@@ -263,8 +259,7 @@ static struct err health_run(struct call *call, struct pg *pg, struct arena *are
 	return view_health(&healths, &((struct one *)call)->body);
 }
 
-const struct call_route webhooks_deliveries_health = { .scope = "status",
-	.size = sizeof(struct one),
+const struct call_route webhooks_deliveries_health = { .size = sizeof(struct one),
 	.parse = health_parse,
 	.run = health_run,
 	.reply = reply_one,

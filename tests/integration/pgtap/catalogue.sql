@@ -21,8 +21,8 @@ SELECT is_empty(
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table
-		WHERE NOT keyed AND name NOT IN ('fence', 'progress', 'attempt', 'partners') $$,
-	'every table but the partitions'' own bookkeeping and the partners has tenant_id');
+		WHERE NOT keyed AND name NOT IN ('fence', 'progress', 'attempt', 'partners', 'plans') $$,
+	'every table but the partitions'' own bookkeeping, the partners and the plans has tenant_id');
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table WHERE NOT secured $$,

@@ -66,6 +66,7 @@ DECLARE
 	what text := role || ' on ' || tbl::text || ': ';
 	refused text := 'new row violates row-level security policy%';
 	neighbour jsonb;
+	col text;
 BEGIN
 	IF has_any_column_privilege(role, tbl, 'SELECT') THEN
 		RETURN NEXT is(try_as(role, a()::text, format('SELECT tenant_id FROM %s', tbl)), '1',
@@ -84,12 +85,20 @@ BEGIN
 			'INSERT INTO %s SELECT * FROM jsonb_populate_record(NULL::%1$s, %L)', tbl, neighbour)),
 			refused, what || 'without a tenant nothing is inserted');
 	END IF;
-	IF has_any_column_privilege(role, tbl, 'UPDATE') THEN
+	IF has_table_privilege(role, tbl, 'UPDATE') THEN
 		RETURN NEXT is(try_as(role, a()::text, format(
 			'UPDATE %s SET tenant_id = tenant_id WHERE tenant_id = b()', tbl)), '0',
 			what || 'A changes nothing of B');
 		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = b()', tbl)),
 			refused, what || 'A cannot give its row to B');
+	ELSIF has_any_column_privilege(role, tbl, 'UPDATE') THEN
+		SELECT quote_ident(attname) INTO col FROM pg_attribute WHERE attrelid = tbl AND attnum > 0
+			AND NOT attisdropped AND has_column_privilege(role, tbl, attnum, 'UPDATE') LIMIT 1;
+		RETURN NEXT is(try_as(role, a()::text, format(
+			'UPDATE %s SET %2$s = %2$s WHERE tenant_id = b()', tbl, col)), '0',
+			what || 'A changes nothing of B');
+		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = b()', tbl)),
+			'permission denied%', what || 'A cannot give its row to B');
 	ELSE
 		RETURN NEXT alike(try_as(role, a()::text, format('UPDATE %s SET tenant_id = tenant_id', tbl)),
 			'permission denied%', what || 'nothing is updated');
@@ -188,7 +197,7 @@ SELECT is(lookup(change), wanted, 'key_lookup after ' || change) FROM (VALUES
 	('key_hash = sha256(''other'')', '0')) t(change, wanted);
 UPDATE intake.tenants SET state = 'suspended' WHERE tenant_id = a();
 SELECT results_eq($$ SELECT * FROM intake.key_lookup(sha256('tenant-a')) $$,
-	$$ SELECT a(), 'tenant-a', 'suspended', 600, '0123abcd', 'self', '{extract}'::text[] $$,
+	$$ SELECT a(), 'tenant-a', 'suspended', 600, '0123abcd', 'self', '{extract}'::text[], 30, 300, 100 $$,
 	'key_lookup answers for a suspended tenant and says so');
 SELECT alike(try_as(role, '', 'SELECT FROM intake.key_lookup(''\x00'')'),
 	'permission denied%', role || ' may not look keys up')

@@ -1,6 +1,7 @@
 #include "api/key_cache.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api_suite.h"
@@ -11,7 +12,7 @@ static struct key_cache *make(void)
 {
 	struct key_cache *cache;
 
-	ck_assert_int_eq(key_cache_open(NULL, "events", &cache).kind, ERR_OK);
+	ck_assert_int_eq(key_cache_open(NULL, &cache).kind, ERR_OK);
 	return cache;
 }
 
@@ -104,6 +105,26 @@ START_TEST(test_as_many_as_promised)
 }
 END_TEST
 
+/* Of that key and no other, whatever was said of it. */
+START_TEST(test_forgotten)
+{
+	struct key_cache *cache = make();
+	struct key_cache_entry one = entry(1, err_ok()), other = entry(2, err_ok());
+
+	one.who.tenant = other.who.tenant = (struct tenant){ id_v7() };
+	snprintf(one.who.key_id, sizeof one.who.key_id, "00000001");
+	snprintf(other.who.key_id, sizeof other.who.key_id, "00000002");
+	key_cache_put(cache, &one, NOW);
+	key_cache_put(cache, &other, NOW);
+	key_cache_forget(cache, (struct tenant){ id_v7() }, "00000001");
+	ck_assert_ptr_nonnull(key_cache_get(cache, one.hash, NOW));
+	key_cache_forget(cache, one.who.tenant, "00000001");
+	ck_assert_ptr_null(key_cache_get(cache, one.hash, NOW));
+	ck_assert_ptr_nonnull(key_cache_get(cache, other.hash, NOW));
+	key_cache_close(cache);
+}
+END_TEST
+
 int main(void)
 {
 	const struct api_case cases[] = {
@@ -111,6 +132,7 @@ int main(void)
 		{ test_newer_answer_replaces, 0 },
 		{ test_wrong_keys_push_out_wrong_keys, 0 },
 		{ test_as_many_as_promised, 0 },
+		{ test_forgotten, 0 },
 		{ NULL, 0 },
 	};
 
