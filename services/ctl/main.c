@@ -22,8 +22,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };
 
 static const struct command *const tables[] = { topics_commands, tenant_commands,
-	tenant_life_commands, key_commands, partner_commands, plan_commands, groups_commands, dlq_commands,
-	replay_commands, config_commands, NULL };
+	tenant_life_commands, key_commands, partner_commands, plan_commands, groups_commands,
+	dlq_commands, replay_commands, config_commands, NULL };
 
 /* What a person can do about it. */
 static const struct {

@@ -155,5 +155,3 @@ struct err store_find_tenant(
 	ret_tenant->id = pg_get_id(rows, 0, 0);
 	return err_ok();
 }
-
-}

@@ -62,5 +62,4 @@ struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_l
 struct err store_find_tenant(struct pg *pg, struct arena *arena, const char *slug,
 	struct tenant *ret_tenant) ERR_MUST_USE;
 
-
 #endif

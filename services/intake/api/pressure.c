@@ -8,7 +8,13 @@
 #include "intake.h"
 #include "port/loop.h"
 
-enum { PERIOD_MS = 1000, STALE_MS = 10000, RATE_OVER_S = 60, RETRY_AFTER_MAX_S = 300 };
+enum {
+	PERIOD_MS = 1000,
+	STALE_MS = 10000,
+	RATE_OVER_S = 60,
+	RETRY_AFTER_MIN_S = 3,
+	RETRY_AFTER_MAX_S = 300
+};
 
 struct pressure {
 	struct pool_job job;
@@ -33,6 +39,7 @@ double pressure_estimate_s(const struct api_store_load *load)
 	return load->oldest_s + (double)load->pending * window_s / (double)load->ended;
 }
 
+/* Not sooner than what is known can be new: it is read once a second. */
 unsigned pressure_decide(const struct api_store_load *load, int64_t deadline_s, int64_t pending_max)
 {
 	double estimate_s = pressure_estimate_s(load);
@@ -42,7 +49,7 @@ unsigned pressure_decide(const struct api_store_load *load, int64_t deadline_s, 
 		return 0;
 	if (estimate_s > (double)RETRY_AFTER_MAX_S)
 		return RETRY_AFTER_MAX_S;
-	return estimate_s < 1 ? 1 : (unsigned)estimate_s;
+	return estimate_s < RETRY_AFTER_MIN_S ? RETRY_AFTER_MIN_S : (unsigned)estimate_s;
 }
 
 /* What was read too long ago is no reason to refuse: Postgres itself will. */

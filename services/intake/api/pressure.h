@@ -18,7 +18,7 @@ struct err pressure_open(struct api *api, struct pressure **ret_pressure) ERR_MU
 void pressure_stop(struct pressure *pressure);
 void pressure_free(struct pressure *pressure); /* after api->watch has ended */
 
-/* 0: take it. Else seconds (1..300) after which to come again. deadline_s is the tenant's. Loop
+/* 0: take it. Else seconds (3..300) after which to come again. deadline_s is the tenant's. Loop
  * thread. */
 unsigned pressure_ask(const struct pressure *pressure, int64_t deadline_s);
 

@@ -8,6 +8,7 @@
 #include "api/events_state.h"
 #include "api/front.h"
 #include "api/jobs.h"
+#include "api/keys.h"
 #include "api/openapi.h"
 #include "api/result.h"
 #include "api/sse.h"
@@ -72,6 +73,10 @@ const struct web_route routes_all[] = {
 	TAKES("POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/resend", BARE, WEBHOOKS, DEFAULT,
 		&webhooks_deliveries_resend),
 	ASKS("GET", "/v1/health/integrations", STATUS, STATUS, &webhooks_deliveries_health),
+	ASKS("GET", "/v1/keys", ADMIN, DEFAULT, &keys_list),
+	TAKES("POST", "/v1/keys", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_create),
+	TAKES("POST", "/v1/keys/{id}/rotate", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_rotate),
+	ASKS("DELETE", "/v1/keys/{id}", ADMIN, DEFAULT, &keys_revoke),
 	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, OPEN },
 	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, OPEN },
 	{ "GET", "/docs", openapi_docs, WEB_BODY_NONE, 0, OPEN },

@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+"""What the front costs POST /v1/events: a cached key, and a rate limit counted in Redis.
+
+Events of 1 KB over 64 connections as in `bench ingest`, of a tenant without limits and of one with a limit that is never
+reached, in turns in one run. A request without its key checked does not exist, so the key's part is taken from the work
+itself: reading, hashing and finding one among 1,024, in a loop of its own, beside the processor time that intake spends on a request.
+"""
+import os
+import statistics
+import subprocess
+import tempfile
+
+import ingest
+import machine
+import rig
+
+CONNECTIONS, REQUESTS, WARM_UPS, ROUNDS, TIMES = 64, 40_000, 1, 5, 2_000_000
+PLANS = ("unlimited", "limited")
+
+
+def cpu_s(pid):
+    """Processor time of a process so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        user, system = f.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def key_ns():
+    """Nanoseconds of processor for a key that is cached."""
+    program = os.path.join(os.path.dirname(os.environ["ESTEIRA_BIN_DIR"]), "tests/auth_front")
+    return min(float(subprocess.run([program, str(TIMES)], check=True, capture_output=True).stdout) for _ in range(3))
+
+
+def measure(plant, body, verdict):
+    """Rates with and without a limit, in turns."""
+    plant.stack.estctl("plan", "set", "limited", "--extract", "30", "--status", "300", "--default", "1000000")
+    rates, spent = {plan: [] for plan in PLANS}, []
+    pid = plant.stack.pid("intake-1")
+    keys = {plan: plant.tenant(plan, plan=plan) for plan in PLANS}
+    for turn in range(-WARM_UPS, ROUNDS):
+        for plan in PLANS if turn % 2 else PLANS[::-1]:
+            heads = ingest.heads(keys[plan], REQUESTS, f"{plan[0]}{turn}")
+            before = cpu_s(pid)
+            figures = machine.load(plant.client("unlimited").where.port, CONNECTIONS, body, heads)
+            if turn >= 0:
+                rates[plan].append(figures["rate"])
+                if plan == "unlimited":
+                    spent.append((cpu_s(pid) - before) / REQUESTS)
+    free, limited = (statistics.median(rates[plan]) for plan in PLANS)
+    counted = [line for line in plant.metrics("intake-1").splitlines()
+               if line.startswith("esteira_rate_decisions_total")]
+    print("\n".join(counted))
+    cost = key_ns()
+    verdict.line("a cached key", cost / 1000, unit="us")
+    verdict.line("events a second, keys, no limit", free)
+    verdict.line("events a second, keys and a limit", limited)
+    verdict.line("a request without limit", 1e6 * statistics.median(spent), unit="us")
+    verdict.line("part of a request that is its key", 100 * cost / 1e9 / statistics.median(spent), most=5, unit="%")
+    verdict.line("rate with a limit / without", limited / free, least=0.8)
+    pairs = [a / b for a, b in zip(rates["limited"], rates["unlimited"])]
+    verdict.line("the same, lowest of the rounds", min(pairs))
+    verdict.line("the same, highest of the rounds", max(pairs))
+
+
+def main():
+    verdict = machine.Verdict()
+    with tempfile.TemporaryDirectory() as folder, rig.temporary((), services=("intake",)) as plant:
+        path = os.path.join(folder, "event")
+        with open(path, "wb") as f:
+            f.write(ingest.event())
+        measure(plant, path, verdict)
+    verdict.exit()
+
+
+if __name__ == "__main__":
+    main()
