@@ -54,7 +54,7 @@ const struct conf_item intake_conf_items[] = {
 		"Pending jobs from which uploads are answered 503; 0 = only the estimate counts." },
 	{ "ESTEIRA_INTAKE_ORPHAN_AGE_S", CONF_INT, AT(orphan_age_s), "600", 30, 86400, NULL,
 		"Age from which an object without a job is deleted, seconds." },
-	{ "ESTEIRA_RATE_REDIS_MS", CONF_INT, AT(rate_redis_ms), "100", 10, 60000, NULL,
+	{ "ESTEIRA_RATE_REDIS_MS", CONF_INT, AT(limits.rate_redis_ms), "100", 10, 60000, NULL,
 		"How long a rate limit waits for Redis before this process counts for itself, "
 		"milliseconds." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
@@ -213,7 +213,7 @@ bool intake_ready(void *state, struct buf *out)
 	const struct intake *intake = state;
 
 	if (intake->api != NULL)
-		secure_write(intake->api->secure, out);
+		secure_write(intake->api->guards.secure, out);
 	return true;
 }
 

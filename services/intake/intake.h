@@ -26,6 +26,7 @@ struct service_context;
 struct intake_limits {
 	int64_t line_bytes, header_bytes, header_fields;
 	int64_t header_ms, body_idle_ms;
+	int64_t rate_redis_ms; /* api/rate.h */
 };
 
 /* How the public port and the servers we call are proven; "": not asked for. */
@@ -44,7 +45,6 @@ struct intake_conf {
 	int64_t request_threads;
 	int64_t lag_max; /* pending jobs that answer 503; 0 = off */
 	int64_t orphan_age_s;
-	int64_t rate_redis_ms;
 	const char *redis_url;
 	const char *s3_endpoint, *s3_bucket, *s3_region;
 	struct secret *s3_access_key, *s3_secret_key;

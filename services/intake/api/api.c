@@ -154,13 +154,13 @@ static struct err open_parts(struct api *api)
 		STR("esteira/1|cursor"), api->cursor_key, sizeof api->cursor_key);
 	register_metrics(api);
 	TRY(open_pools(api));
-	TRY(front_open(api, &api->front));
+	TRY(front_open(api, &api->guards.front));
 	TRY(pressure_open(api, &api->pressure));
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
 	TRY(events_open(api, &api->events));
-	TRY(secure_open(api->intake, &api->secure));
-	web.tls = secure_tls(api->secure);
+	TRY(secure_open(api->intake, &api->guards.secure));
+	web.tls = secure_tls(api->guards.secure);
 	return web_open(&web, &api->web);
 }
 
@@ -253,10 +253,10 @@ void api_close(struct api *api)
 	stop_parts(api);
 	if (api->web != NULL)
 		return; /* requests still hold on to it; the process ends */
-	secure_close(api->secure);
+	secure_close(api->guards.secure);
 	sse_close(api->streams);
 	events_close(api->events);
-	front_close(api->front);
+	front_close(api->guards.front);
 	status_close(api->status);
 	pressure_free(api->pressure);
 	buf_done(&api->scratch);

@@ -43,19 +43,24 @@ struct api_end {
 	void *arg;
 };
 
+/* What a request passes before its route. */
+struct api_guards {
+	struct secure *secure; /* TLS of the port */
+	struct front *front;   /* key, scope, rate limit */
+};
+
 /* Shared by the files of this folder; on the loop's thread but for what is constant after api_open.
  */
 struct api {
 	struct intake *intake;
 	struct loop *loop;
 	struct web *web;
-	struct secure *secure; /* TLS of the port */
-	struct pool *watch;    /* one thread as esteira_frame_intake: rows of all tenants */
-	struct pool *probe;    /* one thread for what may hang: the storage */
+	struct api_guards guards;
+	struct pool *watch; /* one thread as esteira_frame_intake: rows of all tenants */
+	struct pool *probe; /* one thread for what may hang: the storage */
 	struct pressure *pressure;
 	struct status *status;
 	struct sse_hub *streams;
-	struct front *front;
 	struct events *events;
 	struct api_metrics metrics;
 	struct api_end end;

@@ -196,5 +196,5 @@ void call_handle(struct web_exchange *exchange, void *arg)
 		.asking = true };
 	read_request(call);
 	web_on_abort(exchange, on_abort, call);
-	front_ask(call->api->front, &call->ask);
+	front_ask(call->api->guards.front, &call->ask);
 }

@@ -306,7 +306,7 @@ void events_post(struct web_exchange *exchange, void *arg)
 	events_batch_init(&request->batch);
 	note_request(request);
 	web_on_abort(exchange, on_abort, request);
-	front_ask(api->front, &request->ask);
+	front_ask(api->guards.front, &request->ask);
 }
 
 /* --- opening and closing --- */

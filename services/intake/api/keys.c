@@ -331,7 +331,7 @@ static void revoke_reply(struct call *call)
 {
 	struct request *request = (struct request *)call;
 
-	front_forget(call->api->front, call->from.who.tenant, request->key_id);
+	front_forget(call->api->guards.front, call->from.who.tenant, request->key_id);
 	call_reply_json(call->exchange, 200, NULL, &request->body);
 }
 
