@@ -78,6 +78,30 @@ def split(answers, passed=200):
     return len(good), len(refused)
 
 
+def test_back_pressure_is_honest(farm):
+    """A 503 of POST /v1/extract: when its cause is gone, its Retry-After is long enough."""
+    client = tenant(farm, "cheia")[0]
+    sent, page = [], belt.tiny_pdf("Uma folha a mais")
+
+    def full():
+        answer = client.upload(page, None)
+        if answer.status == 202:
+            sent.append(answer.json()["job_id"])
+        return answer if answer.status == 503 else None
+    for _ in range(3):  # each time on another side of the second in which pressure is read
+        refused = belt.wait_for("a 503", full)
+        told = time.monotonic()
+        refused.problem("overloaded")
+        for job_id in sent:
+            client.call("DELETE", f"/v1/jobs/{job_id}", 204)
+        sent.clear()
+        ready = told + int(refused.header("Retry-After"))
+        belt.wait_for("the time it named", lambda r=ready: time.monotonic() >= r, 300)
+        sent.append(client.upload(page, 202).json()["job_id"])
+    for job_id in sent:
+        client.call("DELETE", f"/v1/jobs/{job_id}", 204)
+
+
 @pytest.mark.parametrize("limit", [1, 7, 60])
 def test_exactly_the_limit_passes(farm, limit):
     """Of twice as many, at once, over three replicas."""
@@ -214,30 +238,6 @@ def test_what_is_kept_is_bounded(farm):
         name = f"rate:default:{farm.tenant_id('curta')}:"
         assert redis("LLEN", name) == 5
         assert 0 < redis("PTTL", name) <= WINDOW_S * 1000
-
-
-def test_back_pressure_is_honest(farm):
-    """A 503 of POST /v1/extract: when its cause is gone, its Retry-After is long enough."""
-    client = tenant(farm, "cheia")[0]
-    sent, page = [], belt.tiny_pdf("Uma folha a mais")
-
-    def full():
-        answer = client.upload(page, None)
-        if answer.status == 202:
-            sent.append(answer.json()["job_id"])
-        return answer if answer.status == 503 else None
-    for _ in range(3):  # each time on another side of the second in which pressure is read
-        refused = belt.wait_for("a 503", full)
-        told = time.monotonic()
-        refused.problem("overloaded")
-        for job_id in sent:
-            client.call("DELETE", f"/v1/jobs/{job_id}", 204)
-        sent.clear()
-        ready = told + int(refused.header("Retry-After"))
-        belt.wait_for("the time it named", lambda r=ready: time.monotonic() >= r, 300)
-        sent.append(client.upload(page, 202).json()["job_id"])
-    for job_id in sent:
-        client.call("DELETE", f"/v1/jobs/{job_id}", 204)
 
 
 def test_a_slow_redis_is_not_waited_for(farm):

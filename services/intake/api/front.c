@@ -99,9 +99,7 @@ struct err front_open(struct api *api, struct front **ret_front)
 {
 	const struct rate_conf rate = { .loop = api->loop,
 		.metrics = service_metrics(api->intake->service),
-		.redis_url = api->intake->conf->redis_url,
-		.redis_ca_file = api->intake->conf->wires.redis_ca_file,
-		.timeout_ms = api->intake->conf->limits.rate_redis_ms };
+		.intake = api->intake->conf };
 	struct front *front = calloc(1, sizeof *front);
 
 	if (front == NULL)

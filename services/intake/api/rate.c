@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "frame/metrics.h"
+#include "intake.h"
 #include "model/rediskey.h"
 #include "port/digest.h"
 #include "port/redis.h"
@@ -242,19 +243,20 @@ struct err rate_open(const struct rate_conf *conf, struct rate **ret_rate)
 		{ "by", "outcome" }, NULL, 0 };
 	const struct redis_limits limits = { .inflight_max = INFLIGHT_MAX,
 		.name = "esteira-intake-rate",
-		.ca_file = conf->redis_ca_file };
+		.ca_file = conf->intake->wires.redis_ca_file,
+		.password = conf->intake->wires.redis_password };
 	struct rate *rate = calloc(1, sizeof *rate);
 
 	if (rate == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	*ret_rate = rate;
-	rate->timeout_ms = conf->timeout_ms;
+	rate->timeout_ms = conf->intake->limits.rate_redis_ms;
 	rate->decisions = metrics_register(conf->metrics, &spec);
 	digest_sha1_hex(str_of(script), rate->sha);
 	rate->window = window_new();
 	if (rate->window == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	return redis_open(conf->loop, conf->redis_url, &limits, &rate->redis);
+	return redis_open(conf->loop, conf->intake->redis_url, &limits, &rate->redis);
 }
 
 void rate_close(struct rate *rate)

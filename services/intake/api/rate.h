@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "model/tenant.h"
 
+struct intake_conf;
 struct loop;
 struct metrics;
 struct rate;
@@ -51,8 +52,7 @@ struct rate_ask {
 struct rate_conf {
 	struct loop *loop;
 	struct metrics *metrics;
-	const char *redis_url, *redis_ca_file;
-	int64_t timeout_ms; /* after which Redis is slow */
+	const struct intake_conf *intake; /* where Redis is, and from when on it is slow */
 };
 
 /* Opens a Redis connection of its own. Failures: those of redis_open. After one *ret_rate may be
