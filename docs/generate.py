@@ -95,11 +95,11 @@ def configuration_page(folder):
     shared = [row for row in all_rows["intake"] if all(row in all_rows[s] for s in SERVICES)]
     parts = [NOTE, "# Configuration\n",
              "Every program is configured by its environment and by nothing else; a variable has the same name in",
-             "every service. `esteira-<service> --help` prints the same tables, `--print-config` the values a process",
-             "would start with (secrets redacted). A value that is missing or out of its limits ends the start with",
+             "every service. `esteira-<service> --help` prints the same tables, `--check-config` the values a process",
+             "would start with (secrets redacted) and what is wrong with them. A value that is missing or out of its limits ends the start with",
              "code 2 and names the variable.\n",
              "A variable marked *or `_FILE`* is a secret: `NAME_FILE` names a file with its value instead; both",
-             "at once is an error. *required* has no default, *none* may stay empty."]
+             "at once is an error. *Reread*: a new content of that file counts at once ([secrets](secrets.md)). *required* has no default, *none* may stay empty."]
     parts += section("Every service", "", shared)
     for service in SERVICES:
         own = [row for row in all_rows[service] if row not in shared]

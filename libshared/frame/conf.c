@@ -196,12 +196,18 @@ static void print_range(const struct conf_item *item, FILE *out)
 	}
 }
 
+static const char *source_note(const struct conf_item *item)
+{
+	if (item->kind == CONF_LIVE)
+		return " or `_FILE`, reread";
+	return item->kind == CONF_SECRET ? " or `_FILE`" : "";
+}
+
 void conf_markdown(const struct conf_item *items, FILE *out)
 {
 	for (; items->name != NULL; items++) {
-		fprintf(out, "| `%s`%s | `%s` | %s", items->name,
-			conf_is_secret(items) ? " or `_FILE`" : "", shown_default(items),
-			items->help);
+		fprintf(out, "| `%s`%s | `%s` | %s", items->name, source_note(items),
+			shown_default(items), items->help);
 		print_range(items, out);
 		fprintf(out, " |\n");
 	}

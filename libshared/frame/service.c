@@ -19,6 +19,7 @@
 #include "frame/erase.h"
 #include "frame/metrics.h"
 #include "frame/service_conf.h"
+#include "frame/service_show.h"
 #include "port/loop.h"
 
 enum {
@@ -357,37 +358,6 @@ static int run(struct service_context *context)
 
 /* --- the command line --- */
 
-static void each_table(const struct service *service,
-	void (*show)(const struct conf_item *items, FILE *out), FILE *out)
-{
-	struct service_conf none;
-	struct service_conf_table tables[SERVICE_CONF_TABLES + 1];
-
-	service_conf_tables(service, &none, NULL, tables);
-	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
-		show(t->items, out);
-}
-
-static int print(const struct service *service, const char *what)
-{
-	if (strcmp(what, "--version") == 0) {
-		printf("esteira-%s %s\n", service->name, ESTEIRA_VERSION);
-		return 0;
-	}
-	if (strcmp(what, "--markdown") == 0) {
-		each_table(service, conf_markdown, stdout);
-		return 0;
-	}
-	bool help = strcmp(what, "--help") == 0;
-	FILE *out = help ? stdout : stderr;
-	fprintf(out,
-		"usage: esteira-%s [--help|--version|--print-config|--markdown]\n"
-		"Runs until SIGTERM. Configured by the environment:\n",
-		service->name);
-	each_table(service, conf_help, out);
-	return help ? 0 : 2;
-}
-
 /* Documents and keys live in this memory: no core, and nobody but root may look into it or into
  * our environment. 1 and not 0, because a piped core pattern ignores 0. */
 static void forbid_cores(void)
@@ -456,7 +426,7 @@ int service_run(const struct service *service, int argc, char **argv)
 	bool only_print = argc == 2 && strcmp(argv[1], "--print-config") == 0;
 
 	if (argc > 1 && !only_print)
-		return print(service, argv[1]);
+		return service_show(service, argc, argv);
 	forbid_cores();
 	keep_small();
 	signal(SIGPIPE, SIG_IGN);

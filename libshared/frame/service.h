@@ -53,7 +53,8 @@ struct service {
 	const struct erase_plan *erase;
 };
 
-/* main(): reads the arguments (--help, --version, --print-config, --markdown) and the environment,
+/* main(): reads the arguments (--help, --version, --check-config, --print-config,
+ * --markdown) and the environment,
  * runs until SIGTERM or a fatal error. The process's exit code: 0, 1 (fatal), 2 (usage or
  * configuration). */
 int service_run(const struct service *service, int argc, char **argv);

@@ -6,6 +6,8 @@
 #include "frame/conf.h"
 #include "frame/kafka_conf.h"
 
+#include "config_check.h"
+
 #define AT(member) offsetof(struct config, member)
 #define END                                                                                        \
 	{                                                                                          \
@@ -80,6 +82,11 @@ void config_help(unsigned settings, FILE *out)
 			conf_help(tables[i].items, out);
 }
 
+const struct conf_item *config_table(size_t number)
+{
+	return number < TABLES ? tables[number].items : NULL;
+}
+
 static struct err list(const struct command_call *call)
 {
 	bool markdown = command_value(call, "--markdown") != NULL;
@@ -97,5 +104,9 @@ static const struct command_option list_options[] = {
 const struct command config_commands[] = {
 	{ "config", "list", NULL, list_options, 0, "Lists the environment variables estctl reads.",
 		list },
+	{ "config", "check", NULL, config_check_options, 0,
+		"Shows what a program would be told by this environment, and what is wrong with "
+		"it.",
+		config_check },
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };

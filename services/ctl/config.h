@@ -35,6 +35,9 @@ extern const struct command config_commands[];
 struct err config_read(unsigned settings, struct arena *arena, struct config *ret_config)
 	ERR_MUST_USE;
 
+/* The tables one by one; NULL behind the last. */
+const struct conf_item *config_table(size_t number);
+
 /* Their help text. */
 void config_help(unsigned settings, FILE *out);
 

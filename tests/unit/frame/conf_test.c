@@ -369,6 +369,7 @@ static void print_markdown(FILE *out)
 {
 	conf_markdown(items, out);
 	conf_markdown(needed, out);
+	conf_markdown(live, out);
 }
 
 static void print_help(FILE *out)
@@ -391,7 +392,10 @@ START_TEST(prints)
 			"| `ESTEIRA_TEST_SECRET` or `_FILE` | `none` | A secret. |\n"
 			"| `ESTEIRA_TEST_MODE` | `require` | How. `require` or `best-effort`. |\n"
 			"| `ESTEIRA_TEST_SIZE` | `12` | Size, bytes. 1 to 1000. |\n"
-			"| `ESTEIRA_TEST_NAME` | `required` | Who. |\n" },
+			"| `ESTEIRA_TEST_NAME` | `required` | Who. |\n"
+			"| `ESTEIRA_TEST_LIVE` or `_FILE`, reread | `required` | A secret that is "
+			"renewed. |\n"
+			"| `ESTEIRA_TEST_SPARE` or `_FILE`, reread | `none` | Another. |\n" },
 		{ print_help, "  ESTEIRA_TEST_NAME (somebody)\n      Who.\n"
 			      "  ESTEIRA_TEST_SECRET[_FILE] (none)\n      A secret.\n"
 			      "  ESTEIRA_TEST_MODE (require)\n      How.\n"

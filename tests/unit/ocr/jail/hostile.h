@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { HOSTILE_OPEN = 250, HOSTILE_NONE = 251 };
-enum { HOSTILE_MEMORY_BYTES = 512 << 20, HOSTILE_BLOCK_BYTES = 1 << 20 };
+enum { HOSTILE_MEMORY_BYTES = 256 << 20, HOSTILE_BLOCK_BYTES = 1 << 20 };
 
 /* A file that only the worker may read, made by the test: its descriptor's number is our input. */
 #define HOSTILE_SECRET "/tmp/esteira-hostile-seal.master"

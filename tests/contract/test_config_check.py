@@ -1,0 +1,94 @@
+"""estctl config check reads an environment as each service would, and never shows a secret."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("ESTEIRA_BIN_DIR", ROOT / "build/dev/bin"))
+SERVICES = ("intake", "ocr", "audit", "outreach")
+MARK = "planted-secret-value"
+
+
+def check(env, *more):
+    """-> (exit code, report) of an environment that has nothing else."""
+    done = subprocess.run([BIN / "estctl", "config", "check", "--json", *more], env=env, text=True,
+                          capture_output=True, check=False)
+    assert MARK not in done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def settings(program):
+    """name -> (default, is a secret), of the program's own table."""
+    argv = [BIN / program, "--markdown"] if program != "estctl" else [
+        BIN / "estctl", "config", "list", "--markdown"]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    rows = re.findall(r"^\| `(\w+)`( or `_FILE`(?:, reread)?)? \| `(.*?)` \|", text, re.M)
+    assert len(rows) == len(text.splitlines()) > 5
+    return {name: (default, bool(secret)) for name, secret, default in rows}
+
+
+def fine(program, folder):
+    """An environment with all that is required, secrets from files."""
+    env, path = {}, folder / "secret"
+    path.write_text(MARK)
+    path.chmod(0o600)
+    for name, (default, secret) in settings(program).items():
+        if secret:
+            env[f"{name}_FILE"] = str(path)
+        elif default == "required":
+            env[name] = str(path) if name.endswith("_FILE") else "localhost:1"
+    env.pop("ESTEIRA_KAFKA_SASL_PASSWORD_FILE", None)  # means nothing without sasl_ssl
+    return env
+
+
+def of_program(program):
+    return () if program == "estctl" else ("--service", program.removeprefix("esteira-"))
+
+
+@pytest.mark.parametrize("program", ("estctl", *(f"esteira-{name}" for name in SERVICES)))
+def test_every_setting_is_shown_with_its_source(program, tmp_path):
+    env = fine(program, tmp_path)
+    code, report = check(env, *of_program(program))
+    assert (code, report["errors"], report["program"]) == (0, [], program)
+    known = settings(program)
+    assert [row["name"] for row in report["settings"]] == list(known)
+    for row in report["settings"]:
+        assert row["secret"] == known[row["name"]][1]
+        if f"{row['name']}_FILE" in env:
+            assert (row["source"], row["bytes"], row["mode"]) == ("file", len(MARK), "0600")
+        if row["secret"]:
+            assert "value" not in row
+    names = {found.get("name") for found in report["warnings"]}
+    assert not names & set(env), "a stranger among its own settings"
+
+
+@pytest.mark.parametrize("program", ("estctl", *(f"esteira-{name}" for name in SERVICES)))
+def test_a_missing_setting_a_slip_and_an_open_file_are_told(program, tmp_path):
+    env = fine(program, tmp_path)
+    env.pop("ESTEIRA_KAFKA_BROKERS")
+    env["ESTEIRA_KAFKA_BROKRES"] = "localhost:9092"
+    (tmp_path / "secret").chmod(0o644)
+    code, report = check(env, *of_program(program))
+    assert code == 1
+    assert [found["text"] for found in report["errors"]] == ["ESTEIRA_KAFKA_BROKERS: must be set"]
+    told = {found["name"]: found["text"] for found in report["warnings"]}
+    assert told["ESTEIRA_KAFKA_BROKRES"].endswith("is ESTEIRA_KAFKA_BROKERS meant?")
+    assert [text for text in told.values() if "everybody on this machine" in text]
+    assert "in the clear" in told["ESTEIRA_KAFKA_SECURITY"]
+
+
+def test_settings_that_do_not_fit_together_are_an_error(tmp_path):
+    env = fine("esteira-audit", tmp_path) | {"ESTEIRA_KAFKA_SECURITY": "ssl"}
+    code, report = check(env, "--service", "audit")
+    assert code == 1 and len(report["errors"]) == 1, report["errors"]
+
+
+@pytest.mark.parametrize("name", ("", "../audit", "nobody", "Audit"))
+def test_a_service_that_is_none(name):
+    done = subprocess.run([BIN / "estctl", "config", "check", f"--service={name}"], env={},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "bad-parameter" in done.stderr
