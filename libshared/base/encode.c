@@ -61,7 +61,29 @@ void encode_base64url(const void *data, size_t len, char *ret_text)
 	*ret_text = '\0';
 }
 
-static int base64url_digit(char c)
+/* By way of section 5. */
+void encode_base64(const void *data, size_t len, char *ret_text)
+{
+	size_t at = 0;
+
+	encode_base64url(data, len, ret_text);
+	for (; ret_text[at] != '\0'; at++) {
+		if (ret_text[at] == '-')
+			ret_text[at] = '+';
+		else if (ret_text[at] == '_')
+			ret_text[at] = '/';
+	}
+	while (at % 4 != 0)
+		ret_text[at++] = '=';
+	ret_text[at] = '\0';
+}
+
+/* The two alphabets differ in their last two digits. */
+struct alphabet {
+	char digit_62, digit_63;
+};
+
+static int base64_digit(char c, const struct alphabet *alphabet)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -69,9 +91,9 @@ static int base64url_digit(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '-')
+	if (c == alphabet->digit_62)
 		return 62;
-	return c == '_' ? 63 : -1;
+	return c == alphabet->digit_63 ? 63 : -1;
 }
 
 /* The bits of the last character that belong to no byte. */
@@ -82,7 +104,20 @@ static int left_over(size_t text_len)
 	return text_len % 4 == 3 ? 3 : 0;
 }
 
-bool encode_base64url_back(struct str text, void *ret_data, size_t max, size_t *ret_len)
+static bool is_valid(struct str text, const struct alphabet *alphabet)
+{
+	if (text.len % 4 == 1)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (base64_digit(text.ptr[i], alphabet) < 0)
+			return false;
+	/* one text, one value: the bits left over must be zero */
+	return text.len == 0 ||
+	       (base64_digit(text.ptr[text.len - 1], alphabet) & left_over(text.len)) == 0;
+}
+
+static bool decode(struct str text, const struct alphabet *alphabet, void *ret_data, size_t max,
+	size_t *ret_len)
 {
 	unsigned char *bytes = ret_data;
 	size_t len = text.len / 4 * 3 + (text.len % 4 == 0 ? 0 : text.len % 4 - 1);
@@ -90,16 +125,10 @@ bool encode_base64url_back(struct str text, void *ret_data, size_t max, size_t *
 	unsigned held = 0;
 	size_t at = 0;
 
-	if (text.len % 4 == 1 || len > max)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (base64url_digit(text.ptr[i]) < 0)
-			return false;
-	/* one text, one value: the bits left over must be zero */
-	if (text.len > 0 && (base64url_digit(text.ptr[text.len - 1]) & left_over(text.len)) != 0)
+	if (len > max || !is_valid(text, alphabet))
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
-		bits = bits << 6 | (uint32_t)base64url_digit(text.ptr[i]);
+		bits = bits << 6 | (uint32_t)base64_digit(text.ptr[i], alphabet);
 		held += 6;
 		if (held >= 8) {
 			held -= 8;
@@ -108,4 +137,18 @@ bool encode_base64url_back(struct str text, void *ret_data, size_t max, size_t *
 	}
 	*ret_len = len;
 	return true;
+}
+
+bool encode_base64url_back(struct str text, void *ret_data, size_t max, size_t *ret_len)
+{
+	return decode(text, &(struct alphabet){ '-', '_' }, ret_data, max, ret_len);
+}
+
+bool encode_base64_back(struct str text, void *ret_data, size_t max, size_t *ret_len)
+{
+	if (text.len % 4 != 0)
+		return false;
+	for (int i = 0; i < 2 && text.len > 0 && text.ptr[text.len - 1] == '='; i++)
+		text.len--;
+	return decode(text, &(struct alphabet){ '+', '/' }, ret_data, max, ret_len);
 }

@@ -20,4 +20,11 @@ void encode_base64url(const void *data, size_t len, char *ret_text);
  */
 bool encode_base64url_back(struct str text, void *ret_data, size_t max, size_t *ret_len);
 
+/* base64 with padding (RFC 4648 section 4); ret_text takes (len + 2) / 3 * 4 + 1 bytes. */
+void encode_base64(const void *data, size_t len, char *ret_text);
+
+/* The reverse; *ret_len is set. False on any foreign character, a wrong length or padding, or no
+ * room in max. */
+bool encode_base64_back(struct str text, void *ret_data, size_t max, size_t *ret_len);
+
 #endif

@@ -58,6 +58,8 @@ enum health_part health_part_of(struct err e)
 		{ ERR_CODE_REDIS_AWAY, HEALTH_REDIS },
 		{ ERR_CODE_STORAGE_AWAY, HEALTH_STORAGE },
 		{ ERR_CODE_STORAGE_REFUSED, HEALTH_STORAGE },
+		{ ERR_CODE_KEYS_AWAY, HEALTH_KEYS },
+		{ ERR_CODE_KEYS_REFUSED, HEALTH_KEYS },
 	};
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -68,7 +70,8 @@ enum health_part health_part_of(struct err e)
 
 const char *health_part_name(enum health_part part)
 {
-	static const char *const names[HEALTH_PARTS] = { "postgres", "kafka", "redis", "storage" };
+	static const char *const names[HEALTH_PARTS] = { "postgres", "kafka", "redis", "storage",
+		"keys" };
 
 	return names[part];
 }

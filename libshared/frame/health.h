@@ -11,7 +11,14 @@
 
 struct health;
 
-enum health_part { HEALTH_POSTGRES, HEALTH_KAFKA, HEALTH_REDIS, HEALTH_STORAGE, HEALTH_PARTS };
+enum health_part {
+	HEALTH_POSTGRES,
+	HEALTH_KAFKA,
+	HEALTH_REDIS,
+	HEALTH_STORAGE,
+	HEALTH_KEYS, /* the service that keeps the master key */
+	HEALTH_PARTS
+};
 
 /* NULL without memory. */
 struct health *health_new(void);

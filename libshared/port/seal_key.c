@@ -12,7 +12,7 @@
 
 #include "port/digest.h"
 
-enum { NONCE_BYTES = 12, TAG_BYTES = 16, BLOB_FORMAT = 1, CONTEXT_BYTES = 96 };
+enum { NONCE_BYTES = 12, TAG_BYTES = 16, BLOB_FORMAT = 1 };
 
 void seal_key_fill(const struct seal_random *random, void *ret_bytes, size_t len)
 {
@@ -22,25 +22,36 @@ void seal_key_fill(const struct seal_random *random, void *ret_bytes, size_t len
 		random->fill(random->arg, ret_bytes, len);
 }
 
-struct seal_key *seal_key_new(void)
+struct seal_key *seal_key_room(size_t count)
 {
-	void *page = mmap(NULL, sizeof(struct seal_key), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t bytes = count * sizeof(struct seal_key);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (page == MAP_FAILED)
+	if (room == MAP_FAILED)
 		return NULL;
 	/* best effort: a small RLIMIT_MEMLOCK must not keep a service from starting */
-	(void)mlock(page, sizeof(struct seal_key));
-	(void)madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_DONTDUMP);
-	return page;
+	(void)mlock(room, bytes);
+	(void)madvise(room, (bytes + page - 1) / page * page, MADV_DONTDUMP);
+	return room;
+}
+
+void seal_key_room_free(struct seal_key *keys, size_t count)
+{
+	if (keys == NULL)
+		return;
+	digest_wipe(keys, count * sizeof *keys);
+	munmap(keys, count * sizeof *keys);
+}
+
+struct seal_key *seal_key_new(void)
+{
+	return seal_key_room(1);
 }
 
 void seal_key_free(struct seal_key *key)
 {
-	if (key == NULL)
-		return;
-	seal_key_wipe(key);
-	munmap(key, sizeof *key);
+	seal_key_room_free(key, 1);
 }
 
 void seal_key_wipe(struct seal_key *key)
@@ -150,21 +161,22 @@ struct err seal_key_unwrap_raw(const struct seal_key *outer, struct str context,
 	return err_ok();
 }
 
-static struct str row_context(const struct seal_key_row *row, char *text)
+struct str seal_key_context(const struct seal_key_row *row, char *text)
 {
 	char tenant[ID_TEXT_BYTES];
 
 	id_format(row->tenant.id, tenant);
-	int len = snprintf(text, CONTEXT_BYTES, "esteira/1|tenant-key|%s|%u", tenant, row->version);
+	int len = snprintf(
+		text, SEAL_KEY_CONTEXT_BYTES, "esteira/1|tenant-key|%s|%u", tenant, row->version);
 	return (struct str){ text, (size_t)len };
 }
 
 struct err seal_key_wrap(const struct seal_key *master, const struct seal_key_row *row,
 	const struct seal_key *key, const struct seal_random *random, uint8_t *ret_blob)
 {
-	char text[CONTEXT_BYTES];
+	char text[SEAL_KEY_CONTEXT_BYTES];
 
-	TRY(seal_key_wrap_raw(master, row_context(row, text), key, random, ret_blob + 1));
+	TRY(seal_key_wrap_raw(master, seal_key_context(row, text), key, random, ret_blob + 1));
 	ret_blob[0] = BLOB_FORMAT;
 	return err_ok();
 }
@@ -172,10 +184,10 @@ struct err seal_key_wrap(const struct seal_key *master, const struct seal_key_ro
 struct err seal_key_unwrap(const struct seal_key *master, const struct seal_key_row *row,
 	struct str blob, struct seal_key *ret_key)
 {
-	char text[CONTEXT_BYTES];
+	char text[SEAL_KEY_CONTEXT_BYTES];
 
 	if (blob.len != SEAL_KEY_TENANT_BYTES || blob.ptr[0] != BLOB_FORMAT)
 		return err_reject(ERR_CODE_UNDECRYPTABLE, "not a wrapped key of this format");
 	return seal_key_unwrap_raw(
-		master, row_context(row, text), (const uint8_t *)blob.ptr + 1, ret_key);
+		master, seal_key_context(row, text), (const uint8_t *)blob.ptr + 1, ret_key);
 }

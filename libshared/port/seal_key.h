@@ -37,6 +37,10 @@ struct seal_key *seal_key_new(void);
 /* Wipes and frees; NULL is fine. */
 void seal_key_free(struct seal_key *key);
 
+/* The same for count keys in a row, as an array. */
+struct seal_key *seal_key_room(size_t count);
+void seal_key_room_free(struct seal_key *keys, size_t count);
+
 /* Wipes a key that lives in the caller's memory; usable with SCOPED. */
 void seal_key_wipe(struct seal_key *key);
 
@@ -68,6 +72,12 @@ struct err seal_key_wrap(const struct seal_key *master, const struct seal_key_ro
  */
 struct err seal_key_unwrap(const struct seal_key *master, const struct seal_key_row *row,
 	struct str blob, struct seal_key *ret_key) ERR_MUST_USE;
+
+enum { SEAL_KEY_CONTEXT_BYTES = 96 };
+
+/* What a tenant's wrapped key is bound to: "esteira/1|tenant-key|<tenant>|<version>" in text
+ * (SEAL_KEY_CONTEXT_BYTES). */
+struct str seal_key_context(const struct seal_key_row *row, char *text);
 
 /*
  * The primitives below the two pairs above, for port/seal and port/webhook_secret alone: 32 bytes

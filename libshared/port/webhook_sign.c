@@ -7,49 +7,10 @@
 #include "base/encode.h"
 #include "port/digest.h"
 
-enum { BASE64_MAX = 88, SIGNATURE_BYTES = 47, HEAD_MAX = WEBHOOK_SIGN_ID_MAX + 32 };
+enum { SIGNATURE_BYTES = 47, HEAD_MAX = WEBHOOK_SIGN_ID_MAX + 32 };
 
 static const char prefix[] = "whsec_";
 static const char scheme[] = "v1,";
-
-/* RFC 4648 section 4, with padding, by way of its section 5. */
-static void encode_base64(const uint8_t *bytes, size_t len, char *ret_text)
-{
-	size_t at = 0;
-
-	encode_base64url(bytes, len, ret_text);
-	for (; ret_text[at] != '\0'; at++) {
-		if (ret_text[at] == '-')
-			ret_text[at] = '+';
-		else if (ret_text[at] == '_')
-			ret_text[at] = '/';
-	}
-	while (at % 4 != 0)
-		ret_text[at++] = '=';
-	ret_text[at] = '\0';
-}
-
-static bool decode_base64(struct str text, struct webhook_sign_key *key)
-{
-	char copy[BASE64_MAX];
-	bool good = text.len > 0 && text.len <= sizeof copy && text.len % 4 == 0;
-
-	for (int i = 0; good && i < 2 && text.ptr[text.len - 1] == '='; i++)
-		text.len--;
-	for (size_t i = 0; good && i < text.len; i++) {
-		char c = text.ptr[i];
-		good = c != '-' && c != '_';
-		copy[i] = c;
-		if (c == '+')
-			copy[i] = '-';
-		else if (c == '/')
-			copy[i] = '_';
-	}
-	good = good && encode_base64url_back((struct str){ copy, text.len }, key->bytes,
-			       sizeof key->bytes, &key->len);
-	digest_wipe(copy, sizeof copy);
-	return good;
-}
 
 void webhook_sign_make(struct webhook_sign_key *ret_key)
 {
@@ -71,7 +32,8 @@ struct err webhook_sign_parse(struct str text, struct webhook_sign_key *ret_key)
 		return err_reject(ERR_CODE_BAD_PARAMETER, "a webhook secret begins with whsec_");
 	text.ptr += sizeof prefix - 1;
 	text.len -= sizeof prefix - 1;
-	if (!decode_base64(text, &key) || key.len < WEBHOOK_SIGN_KEY_MIN)
+	if (text.len == 0 || !encode_base64_back(text, key.bytes, sizeof key.bytes, &key.len) ||
+		key.len < WEBHOOK_SIGN_KEY_MIN)
 		return err_reject(ERR_CODE_BAD_PARAMETER,
 			"a webhook secret is whsec_ and 24 to 64 bytes in base64");
 	*ret_key = key;

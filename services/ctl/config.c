@@ -37,8 +37,7 @@ static const struct conf_item pg_items[] = {
 };
 
 static const struct conf_item seal_items[] = {
-	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
-		"File of the master key: 32 raw bytes, mode 0600 or 0400." },
+	MASTER_CONF_ITEMS(struct config, seal),
 	END,
 };
 

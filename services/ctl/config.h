@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "port/kafka_security.h"
 #include "command.h"
+#include "frame/master.h"
 
 enum {
 	CONFIG_KAFKA = 1,
@@ -26,7 +27,7 @@ struct config {
 	struct kafka_security security;
 	int64_t partitions, ocr_partitions, replicas;
 	const char *pg_owner_url;
-	const char *seal_master_file;
+	struct master_conf seal;
 };
 
 extern const struct command config_commands[];

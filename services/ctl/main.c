@@ -14,6 +14,7 @@
 #include "partner.h"
 #include "plan.h"
 #include "replay.h"
+#include "rewrap.h"
 #include "tenant.h"
 #include "tenant_life.h"
 #include "topics.h"
@@ -23,7 +24,7 @@ enum { ARENA_BYTES = 64 << 20 };
 
 static const struct command *const tables[] = { topics_commands, tenant_commands,
 	tenant_life_commands, key_commands, partner_commands, plan_commands, groups_commands,
-	dlq_commands, replay_commands, config_commands, NULL };
+	dlq_commands, replay_commands, rewrap_commands, config_commands, NULL };
 
 /* What a person can do about it. */
 static const struct {
@@ -43,6 +44,15 @@ static const struct {
 	{ ERR_CODE_SECRET_MISSING,
 		"check that the file of ESTEIRA_SEAL_MASTER_FILE exists and that this user may "
 		"read it" },
+	{ ERR_CODE_KEYS_AWAY,
+		"check that the service of ESTEIRA_SEAL_TRANSIT_URL runs, is unsealed "
+		"and can be reached" },
+	{ ERR_CODE_KEYS_REFUSED,
+		"check the token, mount and key of ESTEIRA_SEAL_TRANSIT_... (docs/keys.md)" },
+	{ ERR_CODE_KEY_NEEDED, "wait until that is over, and run it again" },
+	{ ERR_CODE_UNDECRYPTABLE,
+		"name the master key that wrapped it, in ESTEIRA_SEAL_MASTER_OLD_FILE "
+		"(docs/keys.md)" },
 	{ ERR_CODE_INTERNAL,
 		"check that the migrations are deployed (docs/database.md) and that the role may "
 		"write to schema intake" },

@@ -5,10 +5,13 @@
 
 #include "base/id.h"
 #include "port/pg.h"
+#include "frame/master.h"
 #include "port/seal_key.h"
 #include "config.h"
+#include "keeper.h"
 #include "list.h"
 #include "plan.h"
+#include "rotate.h"
 #include "store.h"
 #include "who.h"
 
@@ -54,30 +57,28 @@ static struct err read_new(const struct command_call *call, struct store_new_ten
 	return read_deadline(command_value(call, "--deadline"), &ret_tenant->deadline_s);
 }
 
-/* ret_blob takes SEAL_KEY_TENANT_BYTES. */
-static struct err make_key(const char *master_file, struct tenant tenant, uint8_t *ret_blob)
+static struct err make_key(
+	const struct master_conf *conf, struct tenant tenant, struct master_blob *ret_blob)
 {
 	const struct seal_key_row row = { .tenant = tenant, .version = 1 };
 	struct seal_key key SCOPED(seal_key_wipe) = { { 0 } };
-	struct seal_key *master = NULL;
+	struct keeper *keeper SCOPED(keeper_drop) = NULL;
 
-	TRY(seal_key_load_master(master_file, &master));
+	TRY(keeper_open(conf, &keeper));
 	seal_key_make(NULL, &key);
-	struct err e = seal_key_wrap(master, &row, &key, NULL, ret_blob);
-	seal_key_free(master);
-	return e;
+	return master_wrap(keeper_master(keeper), &row, &key, ret_blob);
 }
 
 static struct err create(const struct command_call *call)
 {
 	struct pg *pg;
 	struct store_new_tenant tenant = { .tenant = { id_v7() } };
-	uint8_t blob[SEAL_KEY_TENANT_BYTES];
+	struct master_blob blob;
 	bool created = false;
 
 	TRY(read_new(call, &tenant));
-	TRY(make_key(call->config->seal_master_file, tenant.tenant, blob));
-	tenant.wrapped = (struct str){ (const char *)blob, sizeof blob };
+	TRY(make_key(&call->config->seal, tenant.tenant, &blob));
+	tenant.wrapped = (struct str){ (const char *)blob.bytes, blob.len };
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(store_create_tenant(pg, call->arena, &tenant, &created));
 	if (created)
@@ -128,5 +129,8 @@ const struct command tenant_commands[] = {
 	{ "tenant", "list", NULL, list_options, CONFIG_PG, "Lists the tenants.", list },
 	{ "tenant", "plan", "SLUG", plan_options, CONFIG_PG | CONFIG_KAFKA,
 		"Gives the tenant a plan; it counts within 5 s.", plan_of_tenant },
+	{ "tenant", "rotate-key", "SLUG", rotate_options, CONFIG_PG | CONFIG_KAFKA | CONFIG_SEAL,
+		"Makes a new version of the tenant's key; what the older ones sealed still opens.",
+		rotate_run },
 	{ NULL, NULL, NULL, NULL, 0, NULL, NULL },
 };

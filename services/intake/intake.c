@@ -16,7 +16,6 @@
 #include "port/redis.h"
 #include "port/redis_policy.h"
 #include "port/s3.h"
-#include "port/seal_key.h"
 
 enum { REQUEST_ARENA_BYTES = 16 << 20, REQUEST_QUEUE_MAX = 512 };
 
@@ -77,8 +76,7 @@ const struct conf_item intake_conf_items[] = {
 		"Access key of the bucket." },
 	{ "ESTEIRA_S3_SECRET_KEY", CONF_LIVE, AT(s3_secret_key), NULL, 0, 0, NULL,
 		"Secret key of the bucket." },
-	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
-		"File with the 32 bytes of the master key, mode 0600." },
+	KEYRING_CONF_ITEMS(struct intake_conf, seal),
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
 
@@ -157,7 +155,10 @@ static struct err open_parts(struct intake *intake)
 		.queue_max = REQUEST_QUEUE_MAX,
 	};
 
-	TRY(seal_key_load_master(intake->conf->seal_master_file, &intake->master));
+	const struct keyring_of keys = { service_loop(intake->service),
+		service_health(intake->service), service_metrics(intake->service) };
+
+	TRY(keyring_open(&keys, &intake->conf->seal, &intake->keyring));
 	TRY(open_storage(intake));
 	TRY(open_redis(intake));
 	TRY(pool_open(&pool, &intake->pool));
@@ -226,6 +227,6 @@ void intake_close(void *state)
 	redis_close(intake->redis);
 	s3_close(intake->s3);
 	http_close(intake->http);
-	seal_key_free(intake->master);
+	keyring_close(intake->keyring);
 	free(intake);
 }

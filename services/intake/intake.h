@@ -6,6 +6,7 @@
 #define ESTEIRA_INTAKE_INTAKE_H
 
 #include "frame/conf.h"
+#include "frame/keyring.h"
 
 #include <stdint.h>
 
@@ -18,7 +19,6 @@ struct pool;
 struct purge;
 struct redis;
 struct s3;
-struct seal_key;
 struct secret;
 struct service_context;
 
@@ -48,7 +48,7 @@ struct intake_conf {
 	const char *redis_url;
 	const char *s3_endpoint, *s3_bucket, *s3_region;
 	struct secret *s3_access_key, *s3_secret_key;
-	const char *seal_master_file;
+	struct keyring_conf seal;
 };
 
 extern const struct conf_item intake_conf_items[];
@@ -56,7 +56,7 @@ extern const struct conf_item intake_conf_items[];
 struct intake {
 	struct service_context *service;
 	const struct intake_conf *conf;
-	struct seal_key *master;
+	struct keyring *keyring; /* tenants' keys */
 	struct http *http;
 	struct s3 *s3;
 	struct redis *redis;	  /* commands that answer at once */

@@ -32,6 +32,12 @@ enum end {
 	END_COMPLETED, /* the result is stored */
 };
 
+struct job_keys {
+	struct keyring_row found;   /* the one that was found last, wrapped */
+	struct seal_context newest; /* seals the result */
+	struct seal_context own;    /* opens the document */
+};
+
 /* A job on its way through the steps; lives in the message's arena. */
 struct job {
 	struct ocr *ocr;
@@ -39,8 +45,7 @@ struct job {
 	const struct events_received *received;
 	struct store_key key;
 	struct store_open_job open; /* holds a secret: wiped with the arena */
-	struct seal_context newest; /* seals the result */
-	struct seal_context own;    /* opens the document */
+	struct job_keys keys;
 	uint8_t salt[SEAL_RESULT_SALT_BYTES];
 	int64_t began_ms, deadline_ms; /* clock_mono_ms() */
 	enum end end;
@@ -78,7 +83,8 @@ static struct err new_job(
 	job->scope = scope;
 	job->received = received;
 	job->key = (struct store_key){ scope->event->tenant, received->job_id };
-	job->newest = (struct seal_context){ .tenant = job->key.tenant, .job = received->job_id };
+	job->keys.newest =
+		(struct seal_context){ .tenant = job->key.tenant, .job = received->job_id };
 	codec_clear(&events_document_failed, &job->failed);
 	job->failed.job_id = job->completed.job_id = received->job_id;
 	job->began_ms = clock_mono_ms();
@@ -86,14 +92,18 @@ static struct err new_job(
 	return err_ok();
 }
 
-static struct err load_key(
-	struct job *job, struct pg *pg, uint32_t version, struct seal_context *context)
+static struct err find_key(struct job *job, struct pg *pg, uint32_t version)
 {
-	struct seal_key_row row = { job->key.tenant, version };
+	job->keys.found.of = (struct seal_key_row){ job->key.tenant, version };
+	return keyring_find(job->ocr->keyring, pg, job->scope->arena, &job->keys.found);
+}
 
-	TRY(keyring_load(pg, job->scope->arena, job->ocr->master, &row, &context->tenant_key));
-	context->key_version = row.version;
-	return err_ok();
+/* A key service may take its time, so this is never in a transaction. */
+static struct err open_key(struct job *job, struct seal_context *context)
+{
+	context->key_version = job->keys.found.of.version;
+	return keyring_unwrap(
+		job->ocr->keyring, job->scope->arena, &job->keys.found, &context->tenant_key);
 }
 
 static struct err emit(const struct job *job, const struct codec_type *type, const void *payload)
@@ -141,7 +151,7 @@ struct err handle_claimed(struct scope *scope, const void *payload)
 	}
 	TRY(check_store(job));
 	job->deadline_ms = job->began_ms + job->open.remaining_ms;
-	TRY(load_key(job, scope->pg, 0, &job->newest));
+	TRY(find_key(job, scope->pg, 0));
 	const struct events_started started = { job->key.job_id };
 	return emit(job, &events_document_started, &started);
 }
@@ -167,7 +177,7 @@ static struct err aside(struct job *job, struct err (*ask)(struct job *job, stru
 
 static struct err ask_own_key(struct job *job, struct pg *pg)
 {
-	return load_key(job, pg, job->own.key_version, &job->own);
+	return find_key(job, pg, job->keys.own.key_version);
 }
 
 static struct err ask_still_open(struct job *job, struct pg *pg)
@@ -212,11 +222,12 @@ static struct err fetch(struct job *job, struct http_response *ret_sealed)
 /* A rotated tenant key still opens what was sealed before. */
 static struct err choose_key(struct job *job, struct str sealed)
 {
-	job->own = job->newest;
-	TRY(seal_version_of(sealed, &job->own.key_version));
-	if (job->own.key_version == job->newest.key_version)
+	job->keys.own = job->keys.newest;
+	TRY(seal_version_of(sealed, &job->keys.own.key_version));
+	if (job->keys.own.key_version == job->keys.newest.key_version)
 		return err_ok();
-	return aside(job, ask_own_key);
+	TRY(aside(job, ask_own_key));
+	return open_key(job, &job->keys.own);
 }
 
 static struct err unseal(struct job *job, struct str sealed, int *ret_fd)
@@ -224,9 +235,9 @@ static struct err unseal(struct job *job, struct str sealed, int *ret_fd)
 	struct err e = choose_key(job, sealed);
 
 	if (e.kind == ERR_OK)
-		e = object_unseal(&job->own, job->open.half, sealed, ret_fd);
+		e = object_unseal(&job->keys.own, job->open.half, sealed, ret_fd);
 	if (e.kind == ERR_OK)
-		seal_result_salt(&job->own, job->open.half, job->salt);
+		seal_result_salt(&job->keys.own, job->open.half, job->salt);
 	digest_wipe(job->open.half, sizeof job->open.half);
 	if (e.kind != ERR_REJECT)
 		return e;
@@ -299,7 +310,7 @@ static struct err store_result(struct job *job, const struct result *result)
 	if (job->end != END_NONE)
 		return err_ok();
 	from_us = clock_mono_us();
-	struct err e = result_store(result, &job->newest, job->ocr->redis, job->scope->arena);
+	struct err e = result_store(result, &job->keys.newest, job->ocr->redis, job->scope->arena);
 	report(job, HEALTH_REDIS, e, from_us);
 	TRY(e);
 	job->end = END_COMPLETED;
@@ -347,6 +358,7 @@ struct err handle_work(struct scope *scope, const void *payload)
 	(void)payload;
 	if (job->end != END_NONE)
 		return err_ok();
+	TRY(open_key(job, &job->keys.newest));
 	report(job, HEALTH_REDIS, progress_started(&progress), from_us);
 	TRY(carry_out(job));
 	job->completed.processing_ms = clock_mono_ms() - job->began_ms;

@@ -10,7 +10,6 @@
 #include "port/http.h"
 #include "port/redis.h"
 #include "port/redis_policy.h"
-#include "port/seal_key.h"
 
 #include "alive.h"
 #include "document.h"
@@ -30,8 +29,7 @@ const struct conf_item ocr_conf_items[] = {
 	{ "ESTEIRA_S3_CA_FILE", CONF_TEXT, AT(wires.s3_ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that an https storage's certificate is checked "
 		"against; empty: the system's." },
-	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
-		"File with the 32 bytes of the master key, mode 0600." },
+	KEYRING_CONF_ITEMS(struct ocr_conf, seal),
 	{ "ESTEIRA_OCR_JAIL", CONF_CHOICE, AT(jail), "require", 0, 0, "require|best-effort",
 		"Whether to start where the kernel refuses landlock or seccomp." },
 	{ "ESTEIRA_OCR_JAIL_PATH", CONF_TEXT, AT(jail_path), "", 0, 0, NULL,
@@ -123,8 +121,10 @@ static struct err open_parts(struct ocr *ocr)
 		.password = ocr->conf->wires.redis_password };
 	const char *ca_file = ocr->conf->wires.s3_ca_file;
 	const struct http_limits http = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
+	const struct keyring_of keys = { loop, service_health(ocr->service),
+		service_metrics(ocr->service) };
 
-	TRY(seal_key_load_master(ocr->conf->seal_master_file, &ocr->master));
+	TRY(keyring_open(&keys, &ocr->conf->seal, &ocr->keyring));
 	TRY(http_open(loop, &http, &ocr->http));
 	TRY(redis_open(loop, ocr->conf->wires.redis_url, &limits, &ocr->redis));
 	TRY(redis_policy_check(ocr->redis, loop, on_redis_policy, ocr));
@@ -164,7 +164,7 @@ void ocr_close(void *state)
 	redis_close(ocr->redis);
 	alive_close(ocr->alive);
 	document_close(ocr->conf->reader);
-	seal_key_free(ocr->master);
+	keyring_close(ocr->keyring);
 	free(ocr);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "frame/conf.h"
+#include "frame/keyring.h"
 
 #include <stdint.h>
 
@@ -16,7 +17,6 @@ struct document_reader;
 struct http;
 struct metric;
 struct redis;
-struct seal_key;
 struct secret;
 struct service_context;
 
@@ -30,7 +30,7 @@ struct ocr_wires {
 /* ESTEIRA_OCR_*, ESTEIRA_REDIS_*, ESTEIRA_S3_*, ESTEIRA_SEAL_*: the table is in ocr.c. */
 struct ocr_conf {
 	struct ocr_wires wires;
-	const char *seal_master_file;
+	struct keyring_conf seal;
 	const char *jail, *jail_path;
 	int64_t jobs, recognisers;
 	int64_t object_max_bytes, pages_max, pixels_max, cpu_s, child_memory_bytes, text_max_bytes;
@@ -42,7 +42,7 @@ extern const struct conf_item ocr_conf_items[];
 struct ocr {
 	struct service_context *service;
 	const struct ocr_conf *conf;
-	struct seal_key *master;
+	struct keyring *keyring;
 	struct http *http;
 	struct redis *redis;
 	struct alive *alive;

@@ -38,11 +38,12 @@ static struct err load_key(
 	struct scope *scope, const struct store_secret *secret, const struct seal_key **ret_key)
 {
 	const struct outreach *outreach = scope->state;
-	const struct seal_key_row row = { scope->event->tenant, secret->key_version };
+	const struct keyring_row row = { { scope->event->tenant, secret->key_version },
+		secret->key };
 
 	return secret->key_version == 0
 		       ? err_ok()
-		       : keyring_unwrap(scope->arena, outreach->master, &row, secret->key, ret_key);
+		       : keyring_unwrap(outreach->keyring, scope->arena, &row, ret_key);
 }
 
 static struct err begin_effect(
@@ -76,8 +77,6 @@ struct err deliver_claimed(struct scope *scope, const void *payload)
 	TRY(store_load_call(scope->pg, scope->arena, &round, &attempt->call));
 	if (!attempt->call.is_due)
 		return err_ok();
-	TRY(load_key(scope, &attempt->call.secret, &attempt->tenant_key));
-	TRY(load_key(scope, &attempt->call.old_secret, &attempt->old_tenant_key));
 	return begin_effect(scope, delivery, attempt);
 }
 
@@ -142,6 +141,9 @@ struct err deliver_work(struct scope *scope, const void *payload)
 
 	if (!attempt->call.is_due || attempt->view.task == EFFECT_OVER)
 		return err_ok();
+	/* here and not with the claim: a key service may take its time */
+	TRY(load_key(scope, &attempt->call.secret, &attempt->tenant_key));
+	TRY(load_key(scope, &attempt->call.old_secret, &attempt->old_tenant_key));
 	TRY(call_endpoint(scope, payload, attempt));
 	const struct decide_answer answer = { .status = attempt->answer.status,
 		.retry_after = attempt->answer.retry_after,

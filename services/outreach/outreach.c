@@ -6,7 +6,6 @@
 #include "frame/metrics.h"
 #include "frame/service.h"
 #include "port/http.h"
-#include "port/seal_key.h"
 #include "keep.h"
 
 /* A thread for each call that may be under way: it waits, and does little else. How many go to whom
@@ -26,8 +25,7 @@ const struct conf_item outreach_conf_items[] = {
 	{ "ESTEIRA_OUTREACH_CA_FILE", CONF_TEXT, AT(ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that endpoints' certificates are checked against; "
 		"empty: the system's." },
-	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, AT(seal_master_file), NULL, 0, 0, NULL,
-		"File with the 32 bytes of the master key, mode 0600." },
+	KEYRING_CONF_ITEMS(struct outreach_conf, seal),
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
 
@@ -59,12 +57,14 @@ static struct err open_parts(struct outreach *outreach)
 		.connections_per_host = (size_t)conf->calls,
 		.connections_kept = KEPT_MAX,
 		.ca_file = conf->ca_file[0] == '\0' ? NULL : conf->ca_file };
+	const struct keyring_of keys = { service_loop(outreach->service),
+		service_health(outreach->service), service_metrics(outreach->service) };
 
 	if (!decide_read_schedule(str_of(conf->schedule), &outreach->schedule))
 		return err_fatal(ERR_CODE_BAD_CONFIG,
 			"ESTEIRA_OUTREACH_SCHEDULE: 1 to 16 of a number and ms, s, m or h, like "
 			"5s,5m,2h");
-	TRY(seal_key_load_master(conf->seal_master_file, &outreach->master));
+	TRY(keyring_open(&keys, &conf->seal, &outreach->keyring));
 	TRY(http_open(service_loop(outreach->service), &limits, &outreach->http));
 	register_metrics(outreach);
 	return keep_open(service_frame_pg(outreach->service), &outreach->keep);
@@ -95,6 +95,6 @@ void outreach_close(void *state)
 	struct outreach *outreach = state;
 
 	http_close(outreach->http);
-	seal_key_free(outreach->master);
+	keyring_close(outreach->keyring);
 	free(outreach);
 }

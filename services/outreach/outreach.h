@@ -7,17 +7,17 @@
 
 #include "base/err.h"
 #include "frame/conf.h"
+#include "frame/keyring.h"
 #include "decide.h"
 
 struct http;
 struct keep;
 struct metric;
-struct seal_key;
 struct service_context;
 
 /* ESTEIRA_OUTREACH_*, ESTEIRA_SEAL_*: the table is in outreach.c. */
 struct outreach_conf {
-	const char *seal_master_file;
+	struct keyring_conf seal;
 	const char *schedule;
 	const char *ca_file; /* "": the system's */
 	int64_t calls, timeout_ms;
@@ -29,7 +29,7 @@ struct outreach {
 	struct service_context *service;
 	const struct outreach_conf *conf;
 	struct decide_schedule schedule;
-	struct seal_key *master;
+	struct keyring *keyring;
 	struct http *http;
 	struct keep *keep;
 	struct metric *attempts, *seconds;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/cursor_key.h"
 #include "api/events.h"
 #include "api/front.h"
 #include "api/pressure.h"
@@ -19,7 +20,6 @@
 #include "port/digest.h"
 #include "port/loop.h"
 #include "port/seal.h"
-#include "port/seal_key.h"
 #include "port/web.h"
 
 enum {
@@ -142,7 +142,6 @@ static struct web_limits limits_of(const struct intake_limits *conf)
 
 static struct err open_parts(struct api *api)
 {
-	const struct seal_key *master = api->intake->master;
 	struct web_conf web = { .loop = api->loop,
 		.address = api->intake->conf->http_listen,
 		.routes = routes_all,
@@ -150,11 +149,10 @@ static struct err open_parts(struct api *api)
 		.arg = api,
 		.on_done = on_answered };
 
-	digest_hkdf((struct str){ (const char *)master->bytes, sizeof master->bytes }, STR(""),
-		STR("esteira/1|cursor"), api->cursor_key, sizeof api->cursor_key);
 	register_metrics(api);
 	TRY(open_pools(api));
 	TRY(front_open(api, &api->guards.front));
+	TRY(cursor_key_open(api, &api->cursor_key));
 	TRY(pressure_open(api, &api->pressure));
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
@@ -198,6 +196,7 @@ static void stop_parts(struct api *api)
 {
 	api->end.stopping = true;
 	sse_stop(api->streams);
+	cursor_key_stop(api->cursor_key);
 	pressure_stop(api->pressure);
 	status_stop(api->status);
 }
@@ -260,6 +259,6 @@ void api_close(struct api *api)
 	status_close(api->status);
 	pressure_free(api->pressure);
 	buf_done(&api->scratch);
-	digest_wipe(api->cursor_key, sizeof api->cursor_key);
+	cursor_key_free(api->cursor_key);
 	free(api);
 }

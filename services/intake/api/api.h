@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cursor_key;
 struct events;
 struct front;
 struct intake;
@@ -65,7 +66,7 @@ struct api {
 	struct api_metrics metrics;
 	struct api_end end;
 	struct buf scratch; /* ciphertext on its way to S3, within one call */
-	uint8_t cursor_key[32];
+	struct cursor_key *cursor_key;
 };
 
 /* What is kept with an exchange for its log line; web_user, in the exchange's arena. */

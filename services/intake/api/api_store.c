@@ -1,7 +1,9 @@
 #include "api/api_store.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "api/cursor.h"
 #include "frame/api_keys.h"
 #include "port/digest.h"
 #include "port/pg.h"
@@ -52,6 +54,8 @@ static const struct pg_statement select_load = { "api_load",
 	" SELECT coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE"
 	" created_at > coalesce(ended.youngest, '-infinity'))), 0)::float8, count(*),"
 	" (SELECT n FROM ended) FROM intake.jobs, ended WHERE status = 'pending'" };
+static const struct pg_statement select_cursor_key = { "api_cursor_key",
+	"SELECT key FROM intake.cursor_key" };
 static const struct pg_statement ping = { "api_ping", "SELECT 1" };
 
 struct err api_store_lookup(
@@ -257,4 +261,16 @@ struct err api_store_ping(struct pg *pg, struct arena *arena)
 	const struct pg_rows *rows;
 
 	return pg_query(pg, arena, &ping, NULL, 0, &rows);
+}
+
+struct err api_store_cursor_key(struct pg *pg, struct arena *arena, uint8_t *ret_key)
+{
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &select_cursor_key, NULL, 0, &rows));
+	struct str key = pg_count(rows) == 1 ? pg_get_bytes(rows, 0, 0) : STR("");
+	if (key.len != CURSOR_KEY_BYTES)
+		return err_fatal(ERR_CODE_INTERNAL, "the key of cursors is missing");
+	memcpy(ret_key, key.ptr, key.len);
+	return err_ok();
 }

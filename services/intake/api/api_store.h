@@ -114,6 +114,9 @@ struct api_store_load {
 struct err api_store_load(struct pg *pg, struct arena *arena, struct api_store_load *ret_load)
 	ERR_MUST_USE;
 
+/* What authenticates cursors; ret_key takes CURSOR_KEY_BYTES. ERR_FATAL internal. */
+struct err api_store_cursor_key(struct pg *pg, struct arena *arena, uint8_t *ret_key) ERR_MUST_USE;
+
 /* A round trip. */
 struct err api_store_ping(struct pg *pg, struct arena *arena) ERR_MUST_USE;
 

@@ -80,14 +80,16 @@ static struct err load_key(struct result *result, struct pg *pg, struct arena *a
 	struct str sealed, struct seal_context *ret_context)
 {
 	struct call *call = &result->call;
-	struct seal_key_row wanted = { call->from.who.tenant, 0 };
-	struct seal_context context = { .tenant = wanted.tenant, .job = result->job_id };
+	struct keyring *keyring = call->api->intake->keyring;
+	struct keyring_row wanted = { .of = { call->from.who.tenant, 0 } };
+	struct seal_context context = { .tenant = wanted.of.tenant, .job = result->job_id };
 
-	TRY(seal_version_of(sealed, &wanted.version));
-	TRY(api_store_begin(pg, wanted.tenant));
-	TRY(keyring_load(pg, arena, call->api->intake->master, &wanted, &context.tenant_key));
-	context.key_version = wanted.version;
+	TRY(seal_version_of(sealed, &wanted.of.version));
+	TRY(api_store_begin(pg, wanted.of.tenant));
+	TRY(keyring_find(keyring, pg, arena, &wanted));
 	TRY(pg_commit(pg));
+	TRY(keyring_unwrap(keyring, arena, &wanted, &context.tenant_key));
+	context.key_version = wanted.of.version;
 	call_hash_ip(&call->from, context.tenant_key);
 	*ret_context = context;
 	return err_ok();

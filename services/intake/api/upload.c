@@ -42,6 +42,7 @@ struct upload {
 	struct id job_id;
 	struct call_caller from;
 	struct command_job made;
+	uint32_t key_version; /* of the tenant's key that it is sealed under */
 	char idempotency_key[IDEMPOTENCY_KEY_BYTES]; /* "" = none */
 	char object_key[OBJECT_KEY_BYTES];
 };
@@ -109,13 +110,15 @@ static struct err admit_parse(struct call *call)
 static struct err admit_run(struct call *call, struct pg *pg, struct arena *arena)
 {
 	struct admit *admit = (struct admit *)call;
-	struct seal_key_row newest = { call->from.who.tenant, 0 };
+	struct keyring *keyring = call->api->intake->keyring;
+	struct keyring_row newest = { .of = { call->from.who.tenant, 0 } };
 	const struct seal_key *key;
 
 	/* one question: what is sent up to its answer is a transaction without BEGIN and COMMIT */
 	TRY(pg_set_tenant(pg, call->from.who.tenant));
-	TRY(keyring_load(pg, arena, call->api->intake->master, &newest, &key));
-	admit->key_version = newest.version;
+	TRY(keyring_find(keyring, pg, arena, &newest));
+	TRY(keyring_unwrap(keyring, arena, &newest, &key));
+	admit->key_version = newest.of.version;
 	admit->tenant_key = *key;
 	call_hash_ip(&call->from, key);
 	return err_ok();
@@ -238,6 +241,7 @@ static struct err make_job(struct upload *upload, struct pg *pg, struct arena *a
 		.size_bytes = (int64_t)stored.document_bytes,
 		.object_bytes = (int64_t)stored.object_bytes,
 		.key_half = stored.key_half,
+		.key_version = upload->key_version,
 	};
 
 	TRY(sign_paths(upload, arena, &command));
@@ -364,6 +368,7 @@ static struct upload *upload_new(const struct call *call)
 	upload->exchange = call->exchange;
 	upload->from = call->from;
 	upload->job_id = id_v7();
+	upload->key_version = admit->key_version;
 	memcpy(upload->idempotency_key, admit->idempotency_key, sizeof upload->idempotency_key);
 	id_format(call->from.who.tenant.id, tenant);
 	id_format(upload->job_id, job);

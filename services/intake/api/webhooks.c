@@ -68,7 +68,7 @@ struct err webhooks_keep(struct err e, struct webhooks_why *why)
 struct webhook_request webhooks_request(
 	const struct call *call, const struct command_env *env, const struct command_caller *caller)
 {
-	return (struct webhook_request){ env, caller, call->api->intake->master };
+	return (struct webhook_request){ env, caller, call->api->intake->keyring };
 }
 
 static struct err parse_id(struct call *call)

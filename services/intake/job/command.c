@@ -55,6 +55,7 @@ static struct err insert(struct work *work, const struct command_upload *upload)
 		.document_hash = upload->document_hash,
 		.size_bytes = upload->size_bytes,
 		.key_half = upload->key_half,
+		.key_version = upload->key_version,
 		.expires_at_ms = upload->expires_at_ms,
 	};
 

@@ -39,6 +39,7 @@ struct command_upload {
 	int64_t object_bytes;	     /* of the sealed object */
 	int64_t expires_at_ms;	     /* wall clock; what the signed paths allow for */
 	const uint8_t *key_half;     /* 32 bytes */
+	uint32_t key_version;	     /* of the tenant's key over the other half */
 	const char *get_path, *head_path, *delete_path;
 };
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frame/keyring.h"
 #include "port/pg.h"
 
 static const struct pg_statement load_job = { "store_load_job",
@@ -11,7 +12,8 @@ static const struct pg_statement load_job = { "store_load_job",
 	"FROM jobs WHERE tenant_id = $1 AND job_id = $2 FOR UPDATE" };
 static const struct pg_statement insert_job = { "store_insert_job",
 	"INSERT INTO jobs (tenant_id, job_id, api_key_hash, partner, document_hash, size_bytes,"
-	" key_half, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+	" key_half, expires_at, key_version) SELECT $1, $2, $3, $4, $5, $6, $7, $8, k.version "
+	"FROM tenant_keys k WHERE k.tenant_id = $1 AND k.version = $9 AND k.destroyed_at IS NULL "
 	"RETURNING clock_timestamp()" };
 static const struct pg_statement insert_purge = { "store_insert_purge",
 	"INSERT INTO effect (tenant_id, kind, effect_key, due_at) VALUES ($1, 'purge', $2, $3)" };
@@ -121,12 +123,15 @@ struct err store_insert_job(struct pg *pg, struct arena *arena, const struct sto
 	const struct pg_arg row[] = { pg_id(job->tenant.id), pg_id(job->job_id),
 		pg_text(job->api_key_hash), pg_text(job->partner), pg_text(job->document_hash),
 		pg_int(job->size_bytes), pg_bytes((struct str){ (const char *)job->key_half, 32 }),
-		pg_time(job->expires_at_ms) };
+		pg_time(job->expires_at_ms), pg_int(job->key_version) };
 	const struct pg_arg purge[] = { pg_id(job->tenant.id), pg_text(key.text),
 		pg_time(job->expires_at_ms) };
 
+	TRY(keyring_hold(pg, job->tenant));
 	TRY(pg_push(pg, &insert_purge, purge, 3));
-	TRY(pg_query(pg, arena, &insert_job, row, 8, &rows));
+	TRY(pg_query(pg, arena, &insert_job, row, 9, &rows));
+	if (pg_count(rows) == 0)
+		return err_retry(ERR_CODE_TRY_AGAIN, "the key of the document was destroyed");
 	*ret_job = (struct store_job){ .found = true,
 		.tenant = job->tenant,
 		.job_id = job->job_id,

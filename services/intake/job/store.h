@@ -32,10 +32,11 @@ struct store_new_job {
 	const char *api_key_hash, *partner, *document_hash;
 	int64_t size_bytes;
 	const uint8_t *key_half;
+	uint32_t key_version;
 	int64_t expires_at_ms;
 };
-/* The row, and the ledger's purge:{job} due at its deadline. ret_job is the row as it stands, with
- * job's texts. */
+/* ERR_RETRY try-again: its key was destroyed meanwhile. The row, and the ledger's purge:{job} due
+ * at its deadline. ret_job is the row as it stands, with job's texts. */
 struct err store_insert_job(struct pg *pg, struct arena *arena, const struct store_new_job *job,
 	struct store_job *ret_job) ERR_MUST_USE;
 

@@ -73,16 +73,19 @@ static struct err make_secret(struct work *work, struct webhook_secret *ret_secr
 {
 	SCOPED(webhook_sign_wipe) struct webhook_sign_key key = { .len = 0 };
 	struct webhook_secret_of of = { .tenant = work->ref.tenant, .endpoint_id = work->ref.id };
-	struct seal_key_row row = { .tenant = work->ref.tenant };
+	struct keyring_row row = { .of = { .tenant = work->ref.tenant } };
+	struct keyring *keyring = work->request->keyring;
 	uint8_t *wrapped = arena_alloc(work->arena, SEAL_KEY_WRAP_BYTES);
 
 	if (wrapped == NULL)
 		return arena_overflow();
-	TRY(keyring_load(work->pg, work->arena, work->request->master, &row, &of.tenant_key));
+	TRY(keyring_hold(work->pg, work->ref.tenant));
+	TRY(keyring_find(keyring, work->pg, work->arena, &row));
+	TRY(keyring_unwrap(keyring, work->arena, &row, &of.tenant_key));
 	webhook_sign_make(&key);
 	TRY(webhook_secret_wrap(&of, &key, wrapped));
 	webhook_sign_format(&key, ret_text);
-	*ret_secret = (struct webhook_secret){ row.version,
+	*ret_secret = (struct webhook_secret){ row.of.version,
 		{ (const char *)wrapped, SEAL_KEY_WRAP_BYTES } };
 	return err_ok();
 }

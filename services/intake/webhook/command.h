@@ -13,7 +13,7 @@
 #include "webhook/store.h"
 #include "webhook/wish.h"
 
-struct seal_key;
+struct keyring;
 
 enum { WEBHOOK_ENDPOINTS_MAX = 50 };
 
@@ -21,7 +21,7 @@ enum { WEBHOOK_ENDPOINTS_MAX = 50 };
 struct webhook_request {
 	const struct command_env *env;
 	const struct command_caller *caller;
-	const struct seal_key *master;
+	struct keyring *keyring;
 };
 
 /* The only place where a secret is in clear; wiped by the caller. */

@@ -21,8 +21,9 @@ SELECT is_empty(
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table
-		WHERE NOT keyed AND name NOT IN ('fence', 'progress', 'attempt', 'partners', 'plans') $$,
-	'every table but the partitions'' own bookkeeping, the partners and the plans has tenant_id');
+		WHERE NOT keyed AND name NOT IN
+			('fence', 'progress', 'attempt', 'partners', 'plans', 'cursor_key') $$,
+	'every table but the partitions'' own bookkeeping, the partners, the plans and the key of cursors has tenant_id');
 
 SELECT is_empty(
 	$$ SELECT oid::regclass FROM our_table WHERE NOT secured $$,
@@ -66,11 +67,13 @@ SELECT results_eq(
 		('intake.ip_addresses', 'esteira_owner'),
 		('intake.jobs', 'esteira_frame_intake'),
 		('intake.partner_tenants', 'esteira_frame_intake'),
+		('intake.tenant_keys', 'esteira_owner'),
 		('intake.tenants', 'esteira_frame_audit'),
 		('intake.tenants', 'esteira_frame_intake'),
 		('intake.tenants', 'esteira_frame_ocr'),
 		('intake.tenants', 'esteira_frame_outreach'),
 		('intake.tenants', 'esteira_lookup'),
+		('intake.tenants', 'esteira_owner'),
 		('outreach.deliveries', 'esteira_frame_outreach') $$,
 	'exactly these see tenant tables across tenants');
 

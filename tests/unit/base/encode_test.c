@@ -110,6 +110,40 @@ START_TEST(base64url_refuses)
 }
 END_TEST
 
+/* RFC 4648 section 10, and the two digits that the alphabets do not share. */
+START_TEST(base64)
+{
+	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
+		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" }, { "\xfb\xff\xbf", "+/+/" } };
+	char text[16], back[16];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		encode_base64(pairs[i][0], strlen(pairs[i][0]), text);
+		ck_assert_str_eq(text, pairs[i][1]);
+		ck_assert(encode_base64_back(str_of(text), back, sizeof back, &len));
+		ck_assert_uint_eq(len, strlen(pairs[i][0]));
+		ck_assert_mem_eq(back, pairs[i][0], len);
+	}
+}
+END_TEST
+
+START_TEST(base64_refuses)
+{
+	static const char *const texts[] = { "Zg",
+		"Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "-_-_", "Zm 9v", "Zm9v\n", "=Zm9",
+		"Zg==Zg==" };
+	char back[16];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		ck_assert_msg(!encode_base64_back(str_of(texts[i]), back, sizeof back, &len), "%s",
+			texts[i]);
+	ck_assert(!encode_base64_back(STR("Zm9vYmFy"), back, 5, &len));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("encode");
@@ -120,6 +154,8 @@ int main(void)
 	tcase_add_test(tcase, base64url);
 	tcase_add_test(tcase, base64url_of_any_length);
 	tcase_add_test(tcase, base64url_refuses);
+	tcase_add_test(tcase, base64);
+	tcase_add_test(tcase, base64_refuses);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
