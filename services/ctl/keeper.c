@@ -1,6 +1,7 @@
 #include "keeper.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "port/loop.h"
@@ -9,8 +10,14 @@ struct keeper {
 	struct loop *loop;
 	struct master *master;
 	pthread_t thread;
+	sem_t turning;
 	bool runs;
 };
+
+static void on_turning(void *arg)
+{
+	sem_post(arg);
+}
 
 /* The loop's thread from now on, so what lives on the loop ends here. */
 static void *turn(void *arg)
@@ -30,6 +37,10 @@ static struct err start(struct keeper *keeper, const struct master_conf *conf)
 	if (pthread_create(&keeper->thread, NULL, turn, keeper) != 0)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no thread for the key service");
 	keeper->runs = true;
+	/* until it turns, its thread is still this one, which must not wait for it */
+	if (loop_post(keeper->loop, on_turning, &keeper->turning))
+		while (sem_wait(&keeper->turning) != 0)
+			;
 	return master_check(keeper->master);
 }
 
@@ -39,6 +50,7 @@ struct err keeper_open(const struct master_conf *conf, struct keeper **ret_keepe
 
 	if (keeper == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the master key");
+	sem_init(&keeper->turning, 0, 0);
 	struct err e = start(keeper, conf);
 	if (e.kind != ERR_OK)
 		keeper_drop(&keeper);
@@ -60,6 +72,7 @@ void keeper_drop(struct keeper **keeper)
 		master_close(gone->master);
 		loop_close(gone->loop);
 	}
+	sem_destroy(&gone->turning);
 	free(gone);
 	*keeper = NULL;
 }

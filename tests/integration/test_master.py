@@ -65,10 +65,17 @@ def make_masters(samples):  # pylint: disable=unused-argument
             yield Masters(plant, service, authority)
 
 
+@pytest.fixture(autouse=True)
+def well(masters):
+    """After each test the key service is well."""
+    yield
+    masters.service.mood = "well"
+
+
 def ready(plant, name):
     """(status, parts) of /readyz."""
     with urllib.request.urlopen(plant.services[name].admin + "/readyz", timeout=10) as got:
-        return got.status, json.load(got)["parts"]
+        return got.status, json.load(got)["dependencies"]["parts"]
 
 
 def wrappings(masters):
@@ -184,8 +191,7 @@ def make_remote(masters):
     masters.rewrap(third)
     masters.run(masters.by_service)
     masters.read_one()
-    yield masters
-    masters.service.mood = "well"
+    return masters
 
 
 WHY = {"forbidden": "keys-refused", "no-key": "keys-refused", "no-mount": "keys-refused"}
