@@ -6,6 +6,8 @@ static const struct pg_statement may_see_all = { "store_may_see_all",
 	"SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user" };
 static const struct pg_statement enter_schema = { "store_enter_schema",
 	"SELECT set_config('search_path', quote_ident($1::text), true)" };
+static const struct pg_statement find_plan = { "store_tenant_plan",
+	"SELECT 1 FROM intake.plans WHERE name = $1 FOR SHARE" };
 static const struct pg_statement insert_tenant = { "store_insert_tenant",
 	"INSERT INTO intake.tenants (tenant_id, slug, name, deadline_s, is_test, plan) "
 	"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING RETURNING tenant_id" };
@@ -88,8 +90,12 @@ static struct err create_tenant(struct pg *pg, struct arena *arena,
 		pg_text(tenant->name), pg_int(tenant->deadline_s), pg_bool(tenant->is_test),
 		pg_text(tenant->plan) };
 	const struct pg_arg key[] = { pg_id(tenant->tenant.id), pg_bytes(tenant->wrapped) };
+	const struct pg_arg plan = pg_text(tenant->plan);
 
 	TRY(begin_for(pg, tenant->tenant));
+	TRY(pg_query(pg, arena, &find_plan, &plan, 1, &rows));
+	if (pg_count(rows) == 0)
+		return not_found(arena, "plan", tenant->plan);
 	TRY(pg_query(pg, arena, &insert_tenant, row, 6, &rows));
 	bool created = pg_count(rows) == 1;
 	if (created)

@@ -37,13 +37,14 @@ const char *store_copy_text(
 struct store_new_tenant {
 	struct tenant tenant;
 	const char *slug, *name;
-	const char *plan; /* that there is */
+	const char *plan;
 	int64_t deadline_s;
 	bool is_test;
 	struct str wrapped;
 };
 
-/* *ret_created false: the slug is taken, nothing was written. */
+/* *ret_created false: the slug is taken, nothing was written. ERR_REJECT not-found: there is no
+ * such plan. */
 struct err store_create_tenant(struct pg *pg, struct arena *arena,
 	const struct store_new_tenant *tenant, bool *ret_created) ERR_MUST_USE;
 

@@ -15,7 +15,7 @@ import machine
 import rig
 
 CONNECTIONS, REQUESTS, WARM_UPS, ROUNDS, TIMES = 64, 40_000, 1, 5, 2_000_000
-PLANS = ("unlimited", "limited")
+PLANS = {"unlimited": "alfa", "limited": "beta"}  # and the tenant that has it
 
 
 def cpu_s(pid):
@@ -31,17 +31,20 @@ def key_ns():
     return min(float(subprocess.run([program, str(TIMES)], check=True, capture_output=True).stdout) for _ in range(3))
 
 
-def measure(plant, body, verdict):
+def measure(plant, folder, verdict):
     """Rates with and without a limit, in turns."""
     plant.stack.estctl("plan", "set", "limited", "--extract", "30", "--status", "300", "--default", "1000000")
     rates, spent = {plan: [] for plan in PLANS}, []
     pid = plant.stack.pid("intake-1")
-    keys = {plan: plant.tenant(plan, plan=plan) for plan in PLANS}
+    keys = {plan: plant.tenant(slug, plan=plan) for plan, slug in PLANS.items()}
+    for slug in PLANS.values():
+        with open(os.path.join(folder, slug), "wb") as f:
+            f.write(ingest.event().replace(b'"alfa"', f'"{slug}"'.encode()))
     for turn in range(-WARM_UPS, ROUNDS):
-        for plan in PLANS if turn % 2 else PLANS[::-1]:
+        for plan, slug in sorted(PLANS.items(), reverse=bool(turn % 2)):
             heads = ingest.heads(keys[plan], REQUESTS, f"{plan[0]}{turn}")
             before = cpu_s(pid)
-            figures = machine.load(plant.client("unlimited").where.port, CONNECTIONS, body, heads)
+            figures = machine.load(plant.client().where.port, CONNECTIONS, os.path.join(folder, slug), heads)
             if turn >= 0:
                 rates[plan].append(figures["rate"])
                 if plan == "unlimited":
@@ -65,10 +68,7 @@ def measure(plant, body, verdict):
 def main():
     verdict = machine.Verdict()
     with tempfile.TemporaryDirectory() as folder, rig.temporary((), services=("intake",)) as plant:
-        path = os.path.join(folder, "event")
-        with open(path, "wb") as f:
-            f.write(ingest.event())
-        measure(plant, path, verdict)
+        measure(plant, folder, verdict)
     verdict.exit()
 
 

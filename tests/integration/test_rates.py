@@ -139,7 +139,8 @@ def test_another_plan_counts(farm):
     assert listed["standard"] == {"name": "standard", "extract_per_min": 30, "status_per_min": 300,
                                   "default_per_min": 100, "tenants": 0}
     assert listed["cresce"]["tenants"] == 1
-    for wrong in (("tenant", "plan", "cresce", "--plan", "none"), ("tenant", "plan", "none", "--plan", "standard"),
+    for wrong in (("tenant", "create", "nova", "--name", "Nova", "--plan", "none"),
+                  ("tenant", "plan", "cresce", "--plan", "none"), ("tenant", "plan", "none", "--plan", "standard"),
                   ("plan", "set", "x1", "--extract", "1", "--status", "1", "--default", "1000001")):
         with pytest.raises(Exception, match="exit [12]"):
             farm.stack.estctl(*wrong)
