@@ -15,8 +15,8 @@ import belt
 
 # Judged by its own fields only, not by a route: the request named none.
 OTHER = "x-other-responses"
-WHOLE_RUN = ("test_auth", "test_belt", "test_dark", "test_dead_letters", "test_http",
-             "test_outage", "test_post_events", "test_webhooks", "test_webhooks_deliveries")
+WHOLE_RUN = ("test_auth", "test_belt", "test_dark", "test_dead_letters", "test_http", "test_keys",
+             "test_outage", "test_post_events", "test_rates", "test_webhooks", "test_webhooks_deliveries")
 
 # (status, or status and route): why no test can see it.
 NOT_PROVOKED = {

@@ -243,3 +243,18 @@ def test_no_route_is_open_by_mistake(plant):
     client = belt.Client(plant.client().url)
     for route in routes.table():
         assert (route.ask(client).status == 401) == (route.scope is not None), route
+
+
+def test_postgres_away(plant, admin):
+    """Last: what is cached of a key opens nothing that Postgres has to say."""
+    spare = create(admin, "status")["id"]
+    plant.stack.stop_one("postgres")
+    try:
+        admin.call("GET", "/v1/keys", 503).problem("postgres-away")
+        create(admin, "status", want=503).problem("postgres-away")
+        post(admin, f"/v1/keys/{spare}/rotate", want=503).problem("postgres-away")
+        admin.call("DELETE", f"/v1/keys/{spare}", 503).problem("postgres-away")
+    finally:
+        plant.stack.start_one("postgres")
+    belt.wait_for("an answer", lambda: admin.call("GET", "/v1/keys").status == 200, 20)
+    assert {item["id"]: item["state"] for item in admin.get("/v1/keys?limit=200")["items"]}[spare] == "active"

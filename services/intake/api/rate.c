@@ -21,32 +21,33 @@ enum {
 
 /* The list holds when each request passed, microseconds, oldest first. What is too old is taken off
  * a few at a time; whether one passes is asked of the entry that has to be too old for it, so that
- * the answer is exact whatever is still to be taken off. A clock that was set back begins anew. */
+ * the answer is exact whatever is still to be taken off. A clock that was set back by more than the
+ * window begins anew. Each call costs Redis about a microsecond, so there are few. */
 static const char script[] =
 	"local key, limit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])\n"
 	"local time = redis.call('TIME')\n"
 	"local now = time[1] * 1000000 + time[2]\n"
-	"local newest = redis.call('LINDEX', key, -1)\n"
-	"if newest and tonumber(newest) > now then redis.call('DEL', key) end\n"
-	"local oldest = redis.call('LINDEX', key, 0)\n"
+	"local oldest = tonumber(redis.call('LINDEX', key, 0) or now)\n"
+	"if oldest > now then redis.call('DEL', key) oldest = now end\n"
 	"for i = 1, 64 do\n"
-	"  if not oldest or tonumber(oldest) > now - window then break end\n"
+	"  if oldest > now - window then break end\n"
 	"  redis.call('LPOP', key)\n"
-	"  oldest = redis.call('LINDEX', key, 0)\n"
+	"  oldest = tonumber(redis.call('LINDEX', key, 0) or now)\n"
 	"end\n"
-	"local count, passed, wait, reset = redis.call('LLEN', key), 1, 0, 0\n"
-	"local bar = count >= limit and tonumber(redis.call('LINDEX', key, count - limit))\n"
-	"if bar and bar > now - window then passed = 0 end\n"
-	"if passed == 1 then\n"
-	"  count = redis.call('RPUSH', key, string.format('%.0f', now))\n"
-	"  redis.call('PEXPIRE', key, math.ceil(window / 1000))\n"
-	"  oldest = oldest or now\n"
+	"local count, passed, wait, bar = redis.call('RPUSH', key, now), 1, 0, 0\n"
+	"if count > limit then\n"
+	"  bar = tonumber(redis.call('LINDEX', key, count - limit - 1))\n"
+	"  if bar > now - window then\n"
+	"    redis.call('RPOP', key)\n"
+	"    passed, count = 0, count - 1\n"
+	"  end\n"
 	"end\n"
+	"if passed == 1 then redis.call('PEXPIRE', key, math.ceil(window / 1000)) end\n"
 	"if count >= limit then\n"
 	"  bar = tonumber(redis.call('LINDEX', key, count - limit))\n"
 	"  wait = math.max(0, math.ceil((bar + window - now) / 1000))\n"
 	"end\n"
-	"reset = math.max(0, math.ceil((tonumber(oldest) + window - now) / 1000))\n"
+	"local reset = math.max(0, math.ceil((oldest + window - now) / 1000))\n"
 	"return { passed, math.max(0, limit - count), wait, reset }\n";
 
 struct rate {
