@@ -17,6 +17,7 @@
 #include "frame/gather.h"
 #include "frame/halt.h"
 #include "frame/inbox.h"
+#include "frame/kafka_watch.h"
 #include "frame/metrics.h"
 #include "frame/park.h"
 #include "frame/redrive.h"
@@ -230,7 +231,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 	return e.kind == ERR_FATAL ? e : err_ok();
 }
 
-/* Two ways to see that Kafka is away: no broker answers, or one does and takes no events. */
+/* Three ways to see that Kafka does not serve us: no broker answers, or one does and takes no
+ * events, or says that we may not. */
 static void tell_kafka(struct engine *engine, struct chores *chores)
 {
 	int64_t now = clock_mono_ms(), took_us = -1;
@@ -244,6 +246,8 @@ static void tell_kafka(struct engine *engine, struct chores *chores)
 	struct err e = chores->kafka;
 	if (e.kind == ERR_OK && view.leader && view.kafka_away_ms >= KAFKA_SLOW_MS)
 		e = err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published");
+	if (e.kind == ERR_OK && engine->conf.names->watch != NULL)
+		e = kafka_watch_look(engine->conf.names->watch);
 	health_report(engine->conf.health, HEALTH_KAFKA, e, took_us);
 }
 

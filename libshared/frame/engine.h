@@ -18,6 +18,7 @@ struct health;
 struct metrics;
 struct park;
 struct brake_table;
+struct kafka_watch;
 struct pg_pool;
 struct relay;
 struct schedule;
@@ -34,6 +35,7 @@ struct engine_names {
 	struct pg_conf pg;    /* role esteira_<service> */
 	struct pg_conf frame; /* role esteira_frame_<service> */
 	struct kafka_conf kafka;
+	struct kafka_watch *watch; /* of what kafka.ear hears; NULL: nobody watches */
 };
 
 struct engine_conf {

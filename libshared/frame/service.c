@@ -17,6 +17,7 @@
 #include "frame/admin.h"
 #include "frame/engine.h"
 #include "frame/erase.h"
+#include "frame/kafka_watch.h"
 #include "frame/metrics.h"
 #include "frame/service_conf.h"
 #include "frame/service_show.h"
@@ -213,7 +214,9 @@ static struct err open_loop(struct service_context *context)
 	loop_timer_start(context->news, NEWS_MS, NEWS_MS);
 	context->health = health_new();
 	context->metrics = admin_metrics_new(context->service->name, ESTEIRA_VERSION);
-	if (context->health == NULL || context->metrics == NULL)
+	context->names.watch = kafka_watch_new(&context->names.kafka);
+	context->names.kafka.ear = (struct kafka_ear){ kafka_watch_note, context->names.watch };
+	if (context->health == NULL || context->metrics == NULL || context->names.watch == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	return err_ok();
 }
@@ -333,6 +336,7 @@ static void close_all(struct service_context *context)
 	loop_close(context->loop);
 	engine_close(context->engine);
 	metrics_free(context->metrics);
+	kafka_watch_free(context->names.watch);
 	health_free(context->health);
 }
 

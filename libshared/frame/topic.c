@@ -4,17 +4,21 @@
 
 #include "model/partition.h"
 
+#define EVERY_SERVICE "intake", "ocr", "outreach", "audit"
+
 static const struct {
 	const char *suffix;
 	uint32_t spread; /* k: how many partitions one tenant may use */
-	const char *readers[3];
+	const char *readers[3], *writers[5];
 } topics[TOPIC_COUNT] = {
-	[TOPIC_INTAKE_EVENTS] = { "intake.events", 1, { "outreach", NULL } },
-	[TOPIC_OCR_JOBS] = { "ocr.jobs", 8, { "ocr", NULL } },
-	[TOPIC_OCR_EVENTS] = { "ocr.events", 1, { "intake", NULL } },
-	[TOPIC_AUDIT_TRAIL] = { "audit.trail", 1, { "audit", NULL } },
-	[TOPIC_OUTREACH_COMMANDS] = { "outreach.commands", 8, { "outreach", NULL } },
-	[TOPIC_OUTREACH_EVENTS] = { "outreach.events", 1, { "intake", NULL } },
+	[TOPIC_INTAKE_EVENTS] = { "intake.events", 1, { "outreach", NULL }, { "intake", NULL } },
+	[TOPIC_OCR_JOBS] = { "ocr.jobs", 8, { "ocr", NULL }, { "intake", NULL } },
+	[TOPIC_OCR_EVENTS] = { "ocr.events", 1, { "intake", NULL }, { "ocr", NULL } },
+	[TOPIC_AUDIT_TRAIL] = { "audit.trail", 1, { "audit", NULL }, { EVERY_SERVICE, NULL } },
+	[TOPIC_OUTREACH_COMMANDS] = { "outreach.commands", 8, { "outreach", NULL },
+		{ EVERY_SERVICE, NULL } },
+	[TOPIC_OUTREACH_EVENTS] = { "outreach.events", 1, { "intake", NULL },
+		{ "outreach", NULL } },
 };
 
 const char *topic_suffix(enum topic topic)
@@ -46,6 +50,11 @@ char *topic_group(const struct topic_space *space, const char *service, struct a
 const char *const *topic_readers(enum topic topic)
 {
 	return topics[topic].readers;
+}
+
+const char *const *topic_writers(enum topic topic)
+{
+	return topics[topic].writers;
 }
 
 int32_t topic_partition_of(const struct topic_space *space, enum topic topic, struct tenant tenant,

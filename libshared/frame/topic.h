@@ -43,6 +43,10 @@ char *topic_group(const struct topic_space *space, const char *service, struct a
 /* The services that read the topic, ended by NULL: the owners of its DLQs. */
 const char *const *topic_readers(enum topic topic);
 
+/* The services whose outbox holds events for the topic, ended by NULL. What any service may have to
+ * tell is every service's: an audited operation, a dead letter that somebody subscribed to. */
+const char *const *topic_writers(enum topic topic);
+
 /* Where an event goes (model/partition.h, with this topic's k and N). */
 int32_t topic_partition_of(const struct topic_space *space, enum topic topic, struct tenant tenant,
 	struct str ordering_key);

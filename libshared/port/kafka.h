@@ -13,11 +13,34 @@
 
 struct kafka_security;
 
+/* What a broker did not allow, or how it could not be believed. Given by whichever thread polls the
+ * handle; texts borrowed for the call. */
+enum kafka_trouble_kind {
+	KAFKA_TROUBLE_READ,    /* about: a topic */
+	KAFKA_TROUBLE_WRITE,   /* about: a topic */
+	KAFKA_TROUBLE_GROUP,   /* about: "" */
+	KAFKA_TROUBLE_CONNECT, /* about: ""; certificates, passwords */
+	KAFKA_TROUBLE_JOINED,  /* none: the group has taken us */
+};
+struct kafka_trouble {
+	enum kafka_trouble_kind kind;
+	const char *about;
+	struct err e;
+	const char *text; /* the library's words */
+};
+
+/* Who is told. */
+struct kafka_ear {
+	void (*fn)(void *arg, const struct kafka_trouble *trouble); /* NULL: nobody */
+	void *arg;
+};
+
 struct kafka_conf {
 	const char *brokers;		       /* host:port,host:port */
 	const char *client;		       /* client.id */
 	const struct kafka_security *security; /* borrowed for as long as handles are made; NULL:
 						  plaintext */
+	struct kafka_ear ear;		       /* consumers and producers tell it */
 	int session_ms;			       /* consumer: session.timeout.ms */
 	int max_poll_ms;		       /* consumer: max.poll.interval.ms */
 	int linger_ms;			       /* producer: how long records gather; 0 = 1 ms */
@@ -38,6 +61,7 @@ struct kafka_place {
 
 #define KAFKA_NO_OFFSET INT64_C(-1001)
 #define KAFKA_EARLIEST	INT64_C(-2)
+#define KAFKA_LATEST	INT64_C(-1)
 
 enum { KAFKA_BY_KEY = -1 };
 
@@ -147,8 +171,8 @@ struct err kafka_reader_open(const struct kafka_conf *conf, struct kafka_reader 
 void kafka_reader_close(struct kafka_reader *reader);
 
 /* Begins to read place->partition of place->topic (both borrowed until kafka_reader_stop) at
- * place->offset, which may be KAFKA_EARLIEST. At most KAFKA_READER_MAX at a time: ERR_RETRY
- * try-again. ERR_RETRY kafka-away. */
+ * place->offset, which may be KAFKA_EARLIEST or KAFKA_LATEST. At most KAFKA_READER_MAX at a time:
+ * ERR_RETRY try-again. ERR_RETRY kafka-away. */
 enum { KAFKA_READER_MAX = 16 };
 struct err kafka_reader_start(struct kafka_reader *reader, const struct kafka_place *place)
 	ERR_MUST_USE;

@@ -9,6 +9,7 @@
 #include "port/kafka_settings.h"
 
 struct kafka_consumer {
+	struct kafka_ear ear; /* first: kafka_settings_on_error */
 	rd_kafka_t *handle;
 	const struct kafka_consumer_events *events;
 	void *arg;
@@ -56,6 +57,14 @@ static struct kafka_place *places_of(
 	return places;
 }
 
+static void tell_joined(const struct kafka_consumer *consumer)
+{
+	const struct kafka_trouble none = { .kind = KAFKA_TROUBLE_JOINED, .about = "", .text = "" };
+
+	if (consumer->ear.fn != NULL)
+		consumer->ear.fn(consumer->ear.arg, &none);
+}
+
 static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 	rd_kafka_topic_partition_list_t *list, void *opaque)
 {
@@ -64,6 +73,7 @@ static void on_rebalance(rd_kafka_t *handle, rd_kafka_resp_err_t code,
 	size_t count = places == NULL ? 0 : (size_t)list->cnt;
 
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		tell_joined(consumer);
 		consumer->events->assigned(consumer->arg, places, count);
 		for (size_t i = 0; i < count; i++)
 			list->elems[i].offset = places[i].offset;
@@ -155,9 +165,11 @@ struct err kafka_consumer_open(const struct kafka_conf *conf,
 		kafka_consumer_close(consumer);
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka consumer's settings are refused");
 	}
+	consumer->ear = conf->ear;
 	consumer->events = events;
 	consumer->arg = arg;
 	rd_kafka_conf_set_opaque(made, consumer);
+	rd_kafka_conf_set_error_cb(made, kafka_settings_on_error);
 	rd_kafka_conf_set_rebalance_cb(made, on_rebalance);
 	rd_kafka_conf_set_offset_commit_cb(made, on_commit);
 	consumer->handle = rd_kafka_new(RD_KAFKA_CONSUMER, made, why, sizeof why);
@@ -205,6 +217,15 @@ static void deliver(struct kafka_consumer *consumer, const rd_kafka_message_t *m
 	consumer->events->record(consumer->arg, &record);
 }
 
+static void tell(const struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+	const struct kafka_trouble trouble = { .kind = KAFKA_TROUBLE_READ,
+		.about = message->rkt == NULL ? "" : rd_kafka_topic_name(message->rkt),
+		.text = rd_kafka_message_errstr(message) };
+
+	kafka_settings_tell(&consumer->ear, &trouble, message->err);
+}
+
 struct err kafka_consumer_poll(struct kafka_consumer *consumer, int timeout_ms)
 {
 	rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->handle, timeout_ms);
@@ -219,6 +240,8 @@ struct err kafka_consumer_poll(struct kafka_consumer *consumer, int timeout_ms)
 		deliver(consumer, message);
 	else if (message->err == RD_KAFKA_RESP_ERR__FATAL)
 		e = err_fatal(ERR_CODE_KAFKA_AWAY, "the Kafka consumer failed for good");
+	else
+		tell(consumer, message);
 	/* everything else (brokers down, unknown topic yet) the library retries by itself */
 	rd_kafka_message_destroy(message);
 	return e;

@@ -9,6 +9,7 @@
 #include "port/kafka_settings.h"
 
 struct kafka_producer {
+	struct kafka_ear ear; /* first: kafka_settings_on_error */
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *reports; /* what kafka_producer_poll waits at */
 	kafka_delivered_fn *delivered;
@@ -18,8 +19,12 @@ struct kafka_producer {
 static void on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
 	struct kafka_producer *producer = opaque;
+	const struct kafka_trouble trouble = { .kind = KAFKA_TROUBLE_WRITE,
+		.about = rd_kafka_topic_name(message->rkt),
+		.text = "the broker did not take a record" };
 
 	(void)handle;
+	kafka_settings_tell(&producer->ear, &trouble, message->err);
 	producer->delivered(producer->arg, (uint64_t)(uintptr_t)message->_private,
 		kafka_settings_err(message->err));
 }
@@ -35,9 +40,11 @@ struct err kafka_producer_open(const struct kafka_conf *conf, kafka_delivered_fn
 		free(producer);
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the Kafka producer's settings are refused");
 	}
+	producer->ear = conf->ear;
 	producer->delivered = delivered;
 	producer->arg = arg;
 	rd_kafka_conf_set_opaque(made, producer);
+	rd_kafka_conf_set_error_cb(made, kafka_settings_on_error);
 	rd_kafka_conf_set_dr_msg_cb(made, on_delivery);
 	producer->handle = rd_kafka_new(RD_KAFKA_PRODUCER, made, why, sizeof why);
 	if (producer->handle == NULL) {
@@ -118,6 +125,7 @@ struct err kafka_producer_ping(
 	rd_kafka_resp_err_t code =
 		rd_kafka_metadata(producer->handle, 0, NULL, &metadata, timeout_ms);
 
+	rd_kafka_poll(producer->handle, 0); /* why, in the library's words */
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_retry(ERR_CODE_KAFKA_AWAY, rd_kafka_err2str(code));
 	rd_kafka_metadata_destroy(metadata);

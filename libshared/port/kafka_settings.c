@@ -101,6 +101,23 @@ struct rd_kafka_conf_s *kafka_settings_make(
 	return NULL;
 }
 
+/* A broker answers, and the answer is no: waiting alone will not help. */
+static bool is_denial(int code)
+{
+	static const rd_kafka_resp_err_t denials[] = {
+		RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+		RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+		RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+		RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
+		RD_KAFKA_RESP_ERR__AUTHENTICATION,
+	};
+
+	for (size_t i = 0; i < sizeof denials / sizeof *denials; i++)
+		if (code == (int)denials[i])
+			return true;
+	return false;
+}
+
 struct err kafka_settings_err(int code)
 {
 	const char *text = rd_kafka_err2str((rd_kafka_resp_err_t)code);
@@ -113,7 +130,35 @@ struct err kafka_settings_err(int code)
 		return err_reject(ERR_CODE_RECORD_TOO_LARGE, text);
 	if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED)
 		return err_fatal(ERR_CODE_KAFKA_AWAY, text);
-	return err_retry(ERR_CODE_KAFKA_AWAY, text);
+	return err_retry(is_denial(code) ? ERR_CODE_KAFKA_DENIED : ERR_CODE_KAFKA_AWAY, text);
+}
+
+void kafka_settings_tell(const struct kafka_ear *ear, const struct kafka_trouble *trouble, int code)
+{
+	bool distrust = code == RD_KAFKA_RESP_ERR__SSL && trouble->kind == KAFKA_TROUBLE_CONNECT;
+
+	if (ear->fn == NULL || (!is_denial(code) && !distrust))
+		return;
+	struct kafka_trouble told = *trouble;
+	told.e = kafka_settings_err(code);
+	if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+		told.kind = KAFKA_TROUBLE_GROUP;
+		told.about = "";
+	}
+	ear->fn(ear->arg, &told);
+}
+
+/* A fatal error hides what it was; who polls learns of it too. */
+void kafka_settings_on_error(rd_kafka_t *handle, int code, const char *text, void *opaque)
+{
+	char why[256];
+	const struct kafka_trouble trouble = {
+		.kind = KAFKA_TROUBLE_CONNECT, .about = "", .text = text
+	};
+
+	if (code == RD_KAFKA_RESP_ERR__FATAL)
+		code = rd_kafka_fatal_error(handle, why, sizeof why);
+	kafka_settings_tell(opaque, &trouble, code);
 }
 
 void kafka_settings_headers(const struct rd_kafka_message_s *message, struct headers *ret_headers)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/version.h"
+#include "acl.h"
 #include "command.h"
 #include "config.h"
 #include "dlq.h"
@@ -22,7 +23,7 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { ARENA_BYTES = 64 << 20 };
 
-static const struct command *const tables[] = { topics_commands, tenant_commands,
+static const struct command *const tables[] = { topics_commands, acl_commands, tenant_commands,
 	tenant_life_commands, key_commands, partner_commands, plan_commands, groups_commands,
 	dlq_commands, replay_commands, rewrap_commands, config_commands, NULL };
 
@@ -41,6 +42,9 @@ static const struct {
 		"role and the right password" },
 	{ ERR_CODE_KAFKA_AWAY,
 		"check that the brokers run and that ESTEIRA_KAFKA_BROKERS names them" },
+	{ ERR_CODE_KAFKA_DENIED,
+		"check ESTEIRA_KAFKA_CERT_FILE or ESTEIRA_KAFKA_SASL_USER and what that principal "
+		"may do (estctl acl list)" },
 	{ ERR_CODE_SECRET_MISSING,
 		"check that the file of ESTEIRA_SEAL_MASTER_FILE exists and that this user may "
 		"read it" },

@@ -8,6 +8,7 @@
 #include "port/kafka_admin.h"
 #include "port/pg.h"
 #include "frame/outbox.h"
+#include "acl.h"
 #include "config.h"
 #include "list.h"
 #include "store.h"
@@ -246,6 +247,7 @@ static struct err run_add(const struct command_call *call)
 	TRY(check_add(call));
 	TRY(start(call, NULL, &pg, &decision));
 	TRY(create_topics(call));
+	TRY(acl_partner(call, true));
 	TRY(store_partner_add(pg, call->arena, &decision.change, name, &now));
 	tell_added(call->operand, &now);
 	if (cluster == NULL)
@@ -302,7 +304,7 @@ static struct err run_revoke(const struct command_call *call)
 	TRY(start(call, command_value(call, "--tenant"), &pg, &decision));
 	TRY(store_partner_revoke(pg, call->arena, &decision.change, &ended));
 	tell_revoked(call, &ended);
-	return err_ok();
+	return command_value(call, "--tenant") == NULL ? acl_partner(call, false) : err_ok();
 }
 
 static struct err run_list(const struct command_call *call)

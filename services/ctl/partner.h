@@ -1,7 +1,7 @@
 /*
  * The noun "partner": who sends events from outside, by Kafka to topics of its own or by REST, and
- * for which tenants. What a broker has to allow is printed, not done: whoever may do that to a
- * cluster is seldom whoever runs this.
+ * for which tenants. What a broker has to allow is done where this user may do it (acl.h), and
+ * printed for where somebody else does.
  */
 #ifndef ESTEIRA_CTL_PARTNER_H
 #define ESTEIRA_CTL_PARTNER_H

@@ -110,7 +110,7 @@ START_TEST(a_commit_that_is_refused_is_told)
 		rig.cluster, OFFSET_COMMIT, 1, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED);
 	ck_assert_int_eq(kafka_consumer_commit(rig.consumer, places, 2, false).kind, ERR_OK);
 	poll_until(&rig, &rig.uncommitted, 2);
-	ck_assert(err_is(rig.why, ERR_CODE_KAFKA_AWAY) && rig.why.kind == ERR_RETRY);
+	ck_assert(err_is(rig.why, ERR_CODE_KAFKA_DENIED) && rig.why.kind == ERR_RETRY);
 	ck_assert_str_eq(rig.last.topic, "t");
 	ck_assert_int_eq(rig.last.offset, 5);
 	/* and one that is taken is not */
