@@ -18,6 +18,7 @@ import servers  # noqa: E402
 from proc import StepError  # noqa: E402
 from servers import ROOT, SERVERS, prepare_var  # noqa: E402
 from stack import SERVICES, Stack  # noqa: E402
+from wires import KAFKA_ADMIN  # noqa: E402
 
 TENANTS = (("demo-a", "Demonstração A"), ("demo-b", "Demonstração B"))
 
@@ -34,9 +35,9 @@ def timed(step, call, done="", skipped=""):
     say(step, time.monotonic() - began, skipped if did is False else done)
 
 
-def dev_stack():
-    """The stack of ./dev up."""
-    return Stack(os.path.join(prepare_var(), "dev"))
+def dev_stack(secure=False):
+    """The stack of ./dev up; secure counts when it is made."""
+    return Stack(os.path.join(prepare_var(), "dev"), secure=secure)
 
 
 def cmd_resolve(_args):
@@ -57,12 +58,18 @@ def start_services(stack):
         say(name, time.monotonic() - began, service.url or f"admin {service.admin}")
 
 
-def cmd_up(_args):
-    """Servers, migrations, topics, tenants, keys, services."""
-    with dev_stack().lock() as stack:
+def cmd_up(args):
+    """Servers, migrations, topics, tenants, keys, services. --secure: every wire over TLS."""
+    secure = "--secure" in args
+    with dev_stack(secure).lock() as stack:
+        if secure and not stack.state.get("secure"):
+            raise StepError("up --secure", "var/dev was made without it",
+                            "./dev down --wipe, then again")
         stack.up(say)
         timed("migrations", stack.deploy, "deployed", "up to date")
         timed("topics", stack.topics)
+        if stack.is_secured("kafka"):
+            timed("acl", stack.allow)
         for slug, name in TENANTS:
             timed(f"tenant {slug}", lambda s=slug, n=name: stack.tenant(s, n))
             stack.kept_key(slug)
@@ -84,8 +91,10 @@ def write_env(stack):
         values[f"ESTEIRA_ADMIN_PORT_{name.upper()}"] = str(stack.ports[f"{name}-1.admin"])
     # what estctl reads, so that it works by hand as well
     values["ESTEIRA_PG_OWNER_URL"] = values["PG_OWNER_URL"]
-    values["ESTEIRA_KAFKA_BROKERS"] = values["KAFKA_BOOTSTRAP"]
     values["ESTEIRA_SEAL_MASTER_FILE"] = stack.seal_master
+    values.update(stack.kafka_env(KAFKA_ADMIN))
+    if stack.is_secured("http"):
+        values["ESTEIRA_CA_FILE"] = stack.authority.ca_file  # curl --cacert
     values.update(stack.topic_space, ESTEIRA_TOPICS_REPLICAS=str(stack.replicas))
     path = os.path.join(ROOT, "var/dev.env")
     with open(f"{path}.new", "w", encoding="utf-8") as f:

@@ -79,6 +79,7 @@ class Cluster(Stack):
                "redis": SERVERS["redis"], "s3": SERVERS["s3"],
                **{f"kafka-{node}": _kafka(node) for node in NODES}}
     replicas = len(NODES)
+    may_be_secure = False  # a proxy that breaks connections says nothing else about TLS
 
     def __init__(self, directory, bin_dir=None, durable=True, proxy=None):
         super().__init__(directory, bin_dir, durable)

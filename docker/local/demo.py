@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import shlex
+import ssl
 import sys
 import threading
 import time
@@ -37,12 +38,15 @@ def read_env(path):
 class Api:
     """One connection to the REST interface, as one partner."""
 
-    def __init__(self, url, key):
+    def __init__(self, url, key, ca_file=None):
         self.where, self.key = urllib.parse.urlsplit(url), key
+        self.tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
 
     def open(self, method, path, body=None, headers=None):
         """Send a request; -> (connection, response) for the caller to read and close."""
-        conn = http.client.HTTPConnection(self.where.hostname, self.where.port, timeout=60)
+        place = (self.where.hostname, self.where.port)
+        conn = (http.client.HTTPSConnection(*place, timeout=60, context=self.tls) if self.tls
+                else http.client.HTTPConnection(*place, timeout=60))
         conn.request(method, path, body=body, headers={"X-API-Key": self.key, **(headers or {})})
         return conn, conn.getresponse()
 
@@ -205,7 +209,8 @@ def main():
     """All samples at once; exit 1 if anything promised is not true of one."""
     began = time.monotonic()
     env = read_env(os.path.join(ROOT, "var/dev.env"))
-    api, results = Api(env["ESTEIRA_URL"], env["ESTEIRA_API_KEY"]), {}
+    api, results = Api(env["ESTEIRA_URL"], env["ESTEIRA_API_KEY"],
+                       env.get("ESTEIRA_CA_FILE")), {}
     threads = [threading.Thread(target=run_one, args=(api, name, results), daemon=True)
                for name in SAMPLES]
     for thread in threads:

@@ -9,9 +9,12 @@ import subprocess
 
 import proc
 from proc import StepError
+from wires import KAFKA_ADMIN
 
 ALL_SCOPES = "extract,status,events,webhooks,audit,operate"
 SERVICE_DEADLINE_S = 60
+SECRETS = {"ESTEIRA_PG_URL", "ESTEIRA_PG_FRAME_URL", "ESTEIRA_REDIS_URL", "ESTEIRA_S3_ACCESS_KEY",
+           "ESTEIRA_S3_SECRET_KEY"}
 
 
 class Programs:
@@ -22,7 +25,7 @@ class Programs:
     def estctl(self, *args, env=None):
         """Run the operator's command line; answers its stdout, StepError when it fails."""
         full = {**self.base_env(), "ESTEIRA_PG_OWNER_URL": self.psql_url(),
-                "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
+                **self.kafka_env(KAFKA_ADMIN),
                 **self.topic_space, "ESTEIRA_TOPICS_REPLICAS": str(self.replicas),
                 "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
         step = f"estctl {' '.join(args[:2])}"
@@ -43,6 +46,11 @@ class Programs:
     def topics(self):
         """Make the suite's topics; those that exist are left as they are."""
         self.estctl("topics", "create")
+
+    def allow(self):
+        """Give the suite's principals what they may do on Kafka, where that is asked."""
+        if self.is_secured("kafka"):
+            self.estctl("acl", "apply")
 
     def tenant(self, slug, name, *more, plan="unlimited"):
         """Make a tenant, by default one that no rate limit holds up; one that exists is fine."""
@@ -84,6 +92,16 @@ class Programs:
             os.rename(copy + ".new", copy)
         return self.path(f"bin/{os.path.basename(programs[0])}")
 
+    def _by_file(self, full, env):
+        """On a secure stack a secret comes by a file, where nobody sees it beside the process."""
+        if not self.state.get("secure", False):
+            return env
+        env = dict(env)
+        for name in SECRETS & set(env):
+            path = self.path(f"conf/{full}.{name.lower()}")
+            env[f"{name}_FILE"] = self.write(path, env.pop(name), 0o600)
+        return env
+
     def start_service(self, name, instance=1, extra_env=None, wait=True, program=None):
         """Start build/.../bin/esteira-NAME, or leave a running one that is the same; -> Service.
 
@@ -104,6 +122,7 @@ class Programs:
             self.stop_one(full)
             runs = False
         if not runs:
+            env = self._by_file(full, env)
             self._spawn(full, [self._place(programs)], env, {"same": same, "extra_env": extra_env})
         if wait:
             self.wait_ready(full)

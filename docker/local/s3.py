@@ -6,16 +6,23 @@ import html
 import http.client
 import re
 import urllib.parse
+from typing import NamedTuple
 
 
 def _hmac(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
 
-def request(port, keys, method, path, query=None, body=b""):
-    """One signed request to 127.0.0.1:port. keys = (access, secret). -> (status, headers, body)."""
+class Place(NamedTuple):
+    """A server on 127.0.0.1; tls: the SSL context it is spoken to under, None: it is not."""
+    port: int
+    tls: object = None
+
+
+def request(place, keys, method, path, query=None, body=b""):
+    """One signed request. keys = (access, secret). -> (status, headers, body)."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    host, digest = f"127.0.0.1:{port}", hashlib.sha256(body).hexdigest()
+    host, digest = f"127.0.0.1:{place.port}", hashlib.sha256(body).hexdigest()
     path = urllib.parse.quote(path)
     query = urllib.parse.urlencode(sorted((query or {}).items()), quote_via=urllib.parse.quote)
     headers = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": now}
@@ -31,7 +38,8 @@ def request(port, keys, method, path, query=None, body=b""):
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     headers["Authorization"] = (f"AWS4-HMAC-SHA256 Credential={keys[0]}/{scope}, "
                                 f"SignedHeaders={names}, Signature={signature}")
-    conn = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    conn = (http.client.HTTPSConnection("127.0.0.1", place.port, timeout=10, context=place.tls)
+            if place.tls else http.client.HTTPConnection("127.0.0.1", place.port, timeout=10))
     try:
         conn.request(method, path + ("?" + query if query else ""), body=body, headers=headers)
         answer = conn.getresponse()
@@ -40,11 +48,11 @@ def request(port, keys, method, path, query=None, body=b""):
         conn.close()
 
 
-def list_keys(port, keys, bucket):
-    """Every object key of the bucket."""
+def list_keys(ask, bucket):
+    """Every object key of the bucket; ask: request without its first two arguments."""
     found, query = [], {"list-type": "2"}
     while True:
-        status, _, body = request(port, keys, "GET", f"/{bucket}", query)
+        status, _, body = ask("GET", f"/{bucket}", query)
         if status != 200:
             raise OSError(f"S3 list answers {status}: {body[:200]!r}")
         text = body.decode()

@@ -4,6 +4,7 @@ Each is one Server in the table at the end; stack.py treats them all alike. Read
 answer of the server to a request of its own protocol, never an open port or a log line.
 """
 import base64
+import contextlib
 import glob
 import hashlib
 import os
@@ -124,6 +125,17 @@ def postgres_prepare(stack):
     os.rename(fresh, data)  # a half-made cluster never has the final name
 
 
+def postgres_tls(stack):
+    """TLS alone, and a password inside it."""
+    if not stack.is_secured("postgres"):
+        return {}
+    pair = stack.server_pair("postgres")
+    hba = stack.write(stack.path("conf/pg_hba.conf"),
+                      "hostssl all all 127.0.0.1/32 scram-sha-256\n", 0o600)
+    return {"ssl": "on", "ssl_cert_file": pair.cert, "ssl_key_file": pair.key, "hba_file": hba,
+            "ssl_min_protocol_version": "TLSv1.3"}
+
+
 def postgres_argv(stack, name="postgres", **more):
     sockets = stack.path("run")
     settings = {
@@ -132,7 +144,7 @@ def postgres_argv(stack, name="postgres", **more):
         "unix_socket_directories": sockets if len(sockets) < 80 else "",
         "max_connections": 200, "fsync": "on" if stack.durable else "off",
         "timezone": "UTC", "log_timezone": "UTC", "shared_buffers": "128MB",
-        "log_line_prefix": "%m [%p] %u ", **more,
+        "log_line_prefix": "%m [%p] %u ", **postgres_tls(stack), **more,
     }
     argv = [postgres_bin("postgres"), "-D", stack.path(name)]
     for key, value in settings.items():
@@ -151,7 +163,7 @@ def postgres_ask(stack, sql, role, database):
     done = subprocess.run(
         ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p",
          str(stack.postgres_port), "-U", role, "-d", database], input=sql, text=True, check=False,
-        env={**os.environ, "PGPASSWORD": stack.secrets["roles"][role]}, capture_output=True)
+        env={**os.environ, **stack.libpq_env, "PGPASSWORD": stack.secrets["roles"][role]}, capture_output=True)
     if done.returncode != 0:
         raise StepError("psql", done.stderr.strip(), "see ./dev logs postgres")
     return done.stdout
@@ -163,14 +175,26 @@ def postgres_finish(stack):
         stack.psql(f"CREATE DATABASE {DATABASE}", database="postgres")
 
 
+def redis_tls(stack):
+    """TLS alone, with a password; from a file, which is not seen in the list of processes."""
+    if not stack.is_secured("redis"):
+        return ["--port", str(stack.ports["redis"])]
+    pair = stack.server_pair("redis")
+    return [stack.write(stack.path("conf/redis.conf"), "".join(f"{line}\n" for line in (
+        "port 0", f"tls-port {stack.ports['redis']}", f"tls-cert-file {pair.cert}",
+        f"tls-key-file {pair.key}", f"tls-ca-cert-file {stack.authority.ca_file}",
+        "tls-auth-clients no", "tls-protocols TLSv1.3",
+        f"requirepass {stack.secrets['redis']}")), 0o600)]
+
+
 def redis_argv(stack):
-    return ["redis-server", "--bind", "127.0.0.1", "--port", str(stack.ports["redis"]),
+    return ["redis-server", *redis_tls(stack), "--bind", "127.0.0.1",
             "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
             "--dir", stack.path("run"), "--daemonize", "no"]
 
 
 def redis_ready(stack):
-    with socket.create_connection(("127.0.0.1", stack.ports["redis"]), 1) as s:
+    with stack.redis_socket() as s:
         s.sendall(b"PING\r\n")
         return s.recv(16).startswith(b"+PONG")
 
@@ -183,18 +207,36 @@ def copy_conf(stack, name):
 
 def kafka_prepare(stack):
     broker, controller = stack.ports["kafka"], stack.ports["kafka.controller"]
+    wire = "SSL" if stack.is_secured("kafka") else "PLAINTEXT"
     kafka_node(stack, "kafka", {
         "node.id": 1,
         # the static form: the controller's port is configuration, not part of the data
         "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listeners": f"{wire}://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"{wire}://127.0.0.1:{broker}",
+        "listener.security.protocol.map": f"CONTROLLER:{wire},{wire}:{wire}",
+        "inter.broker.listener.name": wire,
+        **kafka_security(stack),
         "offsets.topic.replication.factor": 1,
         "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
     })
+
+
+def kafka_security(stack):
+    """TLS with certificates on both sides; who shows one is bound by ACLs, but for two names."""
+    if not stack.is_secured("kafka"):
+        return {}
+    store = stack.authority.pem_store(stack.server_pair("kafka"))
+    return {
+        "ssl.client.auth": "required", "ssl.keystore.type": "PEM", "ssl.keystore.location": store,
+        "ssl.truststore.type": "PEM", "ssl.truststore.location": stack.authority.ca_file,
+        "ssl.enabled.protocols": "TLSv1.3",
+        "ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/,DEFAULT",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "false", "super.users": "User:admin;User:kafka",
+    }
 
 
 def kafka_node(stack, name, own):
@@ -236,11 +278,14 @@ def _exactly(sock, size):
     return data
 
 
-def kafka_brokers(port):
-    """Ids of the brokers that one knows of: Metadata v1 without topics."""
+def kafka_brokers(port, tls=None):
+    """Ids of the brokers that one knows of: Metadata v1 without topics. tls: an SSL context."""
     body = struct.pack(">hhih", 3, 1, 1, -1) + struct.pack(">i", 0)
-    with socket.create_connection(("127.0.0.1", port), 1) as s:
+    with contextlib.ExitStack() as open_ones:
+        s = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 1))
         s.settimeout(2)
+        if tls:
+            s = open_ones.enter_context(tls.wrap_socket(s, server_hostname="127.0.0.1"))
         s.sendall(struct.pack(">i", len(body)) + body)
         answer = _exactly(s, struct.unpack(">i", _exactly(s, 4))[0])
     found, at = set(), 8  # after the correlation id and the count
@@ -254,7 +299,18 @@ def kafka_brokers(port):
 
 def kafka_ready(stack):
     """Ready when the broker lists itself."""
-    return kafka_brokers(stack.ports["kafka"]) == {1}
+    tls = stack.tls_context("admin") if stack.is_secured("kafka") else None
+    return kafka_brokers(stack.ports["kafka"], tls) == {1}
+
+
+def s3_listen(stack):
+    """The lines that say where, and with which certificate."""
+    if not stack.is_secured("s3"):
+        return [f"s3proxy.endpoint=http://127.0.0.1:{stack.ports['s3']}"]
+    word = stack.secrets["s3_secret"]
+    store = stack.authority.pkcs12_store(stack.server_pair("s3"), word)
+    return [f"s3proxy.secure-endpoint=https://127.0.0.1:{stack.ports['s3']}",
+            f"s3proxy.keystore-path={store}", f"s3proxy.keystore-password={word}"]
 
 
 def s3_prepare(stack):
@@ -262,7 +318,7 @@ def s3_prepare(stack):
     access, secret = stack.s3_keys
     stack.own_dir(stack.path("s3"))
     stack.write(stack.path("conf/s3.properties"), "\n".join([
-        f"s3proxy.endpoint=http://127.0.0.1:{stack.ports['s3']}",
+        *s3_listen(stack),
         "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
         f"s3proxy.credential={secret}", "jclouds.provider=filesystem",
         f"jclouds.filesystem.basedir={stack.path('s3')}", ""]), 0o600)
@@ -276,11 +332,11 @@ def s3_argv(stack):
 
 
 def s3_ready(stack):
-    return s3.request(stack.ports["s3"], stack.s3_keys, "GET", "/")[0] == 200
+    return s3.request(stack.s3_place, stack.s3_keys, "GET", "/")[0] == 200
 
 
 def s3_finish(stack):
-    status = s3.request(stack.ports["s3"], stack.s3_keys, "PUT", f"/{BUCKET}")[0]
+    status = s3.request(stack.s3_place, stack.s3_keys, "PUT", f"/{BUCKET}")[0]
     if status not in (200, 409):
         raise StepError("s3 bucket", f"PUT answers {status}", "./dev logs s3")
 

@@ -46,9 +46,11 @@ class Stack(Wires, Programs):
 
     servers = SERVERS  # what up() starts; cluster.py has more of each kind
     replicas = 1
+    may_be_secure = True
 
-    def __init__(self, directory, bin_dir=None, durable=True):
-        """directory: made if missing. bin_dir: where esteira-* and estctl are. durable: fsync."""
+    def __init__(self, directory, bin_dir=None, durable=True, secure=False):
+        """directory: made if missing. bin_dir: where esteira-* and estctl are. durable: fsync.
+        secure: every wire as docs/secure.md says; decided when the directory is made."""
         self.user, self.durable = proc.service_user(), durable
         self.dir = os.path.realpath(directory)
         self.bin_dir = os.path.abspath(
@@ -63,6 +65,7 @@ class Stack(Wires, Programs):
         for name in ("run", "conf"):
             self.own_dir(self.path(name))
         os.makedirs(self.path("log"), 0o755, exist_ok=True)
+        self._wants_secure = secure
         self._load()
 
     @classmethod
@@ -70,12 +73,15 @@ class Stack(Wires, Programs):
     def temporary(cls, bin_dir=None, deploy=True, **more):
         """A stack of its own for a test, gone with all its data at the end."""
         var = prepare_var()
+        if cls.may_be_secure and os.environ.get("ESTEIRA_TEST_SECURE") == "1":
+            more.setdefault("secure", True)
         stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False, **more)
         try:
             stack.up()
             if deploy:
                 stack.deploy()
                 stack.topics()
+                stack.allow()
             yield stack
         finally:
             stack.down(wipe=True)
@@ -115,11 +121,11 @@ class Stack(Wires, Programs):
         except FileNotFoundError:
             me = proc.stat(os.getpid())
             self.state = {"ports": {}, "procs": {}, "deployed": None,
-                          "creator": [os.getpid(), me.start]}
+                          "secure": self._wants_secure, "creator": [os.getpid(), me.start]}
             self.secrets = {
                 "roles": {r: secrets.token_urlsafe(18) for r in ("postgres", *LOGIN_ROLES)},
                 "s3_access": secrets.token_hex(10), "s3_secret": secrets.token_urlsafe(30),
-                "kafka_cluster_id": servers.new_cluster_id()}
+                "redis": secrets.token_urlsafe(18), "kafka_cluster_id": servers.new_cluster_id()}
             self._save("secrets.json", self.secrets)
             self.write(self.seal_master, secrets.token_bytes(32), 0o600)
             self._save("state.json", self.state)
@@ -285,7 +291,7 @@ class Stack(Wires, Programs):
                     digest.update(path.encode() + b"\0" + f.read())
         if self.state["deployed"] == digest.hexdigest():
             return False
-        env = {**self.base_env(), "PGPASSWORD": self.secrets["roles"]["postgres"],
+        env = {**self.base_env(), **self.libpq_env, "PGPASSWORD": self.secrets["roles"]["postgres"],
                "SQITCH_FULLNAME": "Esteira", "SQITCH_EMAIL": "dev@esteira.invalid"}
         target = f"db:pg://postgres@127.0.0.1:{self.ports['postgres']}/{DATABASE}"
         done = subprocess.run(["sqitch", "deploy", "--verify", target], env=env, text=True,

@@ -1,8 +1,12 @@
 """Where the servers and services of a stack are found, and what a process is told of them."""
+import functools
 import os
+import socket
+import ssl
 from typing import NamedTuple
 
 import s3
+import secure
 from servers import BUCKET, DATABASE, ROOT
 
 SERVICES = ("intake", "ocr", "audit", "outreach")
@@ -16,6 +20,11 @@ class Service(NamedTuple):
     pid: int
     url: str
     admin: str
+
+
+# What ./dev up --secure does over TLS.
+SECURED = ("kafka", "postgres", "redis", "s3", "http")
+KAFKA_ADMIN = "admin"  # the only principal, beside the broker's own, that no ACL binds
 
 
 class Wires:
@@ -38,16 +47,104 @@ class Wires:
         return self.secrets["s3_access"], self.secrets["s3_secret"]
 
     @property
+    def s3_place(self):
+        """Where s3.py asks."""
+        return s3.Place(self.ports["s3"], self.tls_context() if self.is_secured("s3") else None)
+
+    @property
     def kafka_bootstrap(self):
         return f"127.0.0.1:{self.ports['kafka']}"
 
     @property
     def redis_url(self):
+        if self.is_secured("redis"):
+            return f"rediss://:{self.secrets['redis']}@127.0.0.1:{self.ports['redis']}/0"
         return f"redis://127.0.0.1:{self.ports['redis']}/0"
 
     @property
     def s3_endpoint(self):
-        return f"http://127.0.0.1:{self.ports['s3']}"
+        return f"{'https' if self.is_secured('s3') else 'http'}://127.0.0.1:{self.ports['s3']}"
+
+    # what is different when the stack is secure
+
+    def is_secured(self, name):
+        """Is this wire TLS here?"""
+        return self.state.get("secure", False) and name in SECURED
+
+    @functools.cached_property
+    def authority(self):
+        """Who signs what is shown on the secured wires."""
+        return secure.Authority(self.path("tls"))
+
+    def server_pair(self, name):
+        """A certificate for one of our own servers: all are on the loopback."""
+        return self.authority.issue(name, dns=["localhost"], ips=["127.0.0.1"],
+                                    client=name.startswith("kafka"))
+
+    def client_pair(self, name, ips=()):
+        """A certificate that is made when it is first asked for; of a client when it has no ips."""
+        pair = secure.Pair(self.authority.path(f"{name}.crt"), self.authority.path(f"{name}.key"))
+        if os.path.exists(pair.cert):
+            return pair
+        return self.authority.issue(name, ips=ips, client=not ips)
+
+    def tls_context(self, client=None):
+        """For Python's own sockets; client: whose certificate is shown. None: not over TLS."""
+        if not self.state.get("secure", False):
+            return None
+        context = ssl.create_default_context(cafile=self.authority.ca_file)
+        if client:
+            context.load_cert_chain(*self.client_pair(client))
+        return context
+
+    def kafka_client_conf(self, principal=KAFKA_ADMIN):
+        """Settings of a librdkafka client that is nobody of the suite; a test adds its own."""
+        conf = {"bootstrap.servers": self.kafka_bootstrap}
+        if self.is_secured("kafka"):
+            pair = self.client_pair(principal)
+            conf.update({"security.protocol": "ssl", "ssl.ca.location": self.authority.ca_file,
+                         "ssl.certificate.location": pair.cert, "ssl.key.location": pair.key})
+        return conf
+
+    def kafka_env(self, principal):
+        """How a program of the suite reaches Kafka under that name."""
+        env = {"ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap}
+        if self.is_secured("kafka"):
+            pair = self.client_pair(principal)
+            env.update(ESTEIRA_KAFKA_SECURITY="ssl", ESTEIRA_KAFKA_CERT_FILE=pair.cert,
+                       ESTEIRA_KAFKA_CA_FILE=self.authority.ca_file,
+                       ESTEIRA_KAFKA_KEY_FILE=pair.key)
+        return env
+
+    def kafka_tool_args(self, option="--command-config"):
+        """What a stock Kafka tool is told beside the address."""
+        if not self.is_secured("kafka"):
+            return []
+        pair = self.client_pair(KAFKA_ADMIN)
+        path = self.authority.write("tools.properties", "".join(
+            f"{name}={value}\n" for name, value in {
+                "security.protocol": "SSL", "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": self.authority.ca_file, "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": self.authority.pem_store(pair)}.items()).encode(), 0o600)
+        return [option, path]
+
+    def redis_socket(self, timeout_s=1.0):
+        """A connection to Redis that is let in."""
+        sock = socket.create_connection(("127.0.0.1", self.ports["redis"]), timeout_s)
+        if self.is_secured("redis"):
+            sock = self.tls_context().wrap_socket(sock, server_hostname="127.0.0.1")
+            sock.sendall(f"AUTH {self.secrets['redis']}\r\n".encode())
+            if sock.recv(16) != b"+OK\r\n":
+                raise OSError("Redis does not take its password")
+        return sock
+
+    @property
+    def libpq_env(self):
+        """How libpq verifies the server where it is not told by a URL."""
+        return {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": self.authority.ca_file} \
+            if self.is_secured("postgres") else {}
+
+    # addresses
 
     @property
     def kafka_cli(self):
@@ -61,18 +158,21 @@ class Wires:
 
     def psql_url(self, role="postgres"):
         """libpq URI of a role; postgres is the superuser."""
+        tls = (f"?sslmode=verify-full&sslrootcert={self.authority.ca_file}"
+               if self.is_secured("postgres") else "")
         return (f"postgresql://{role}:{self.secrets['roles'][role]}"
-                f"@127.0.0.1:{self.ports['postgres']}/{DATABASE}")
+                f"@127.0.0.1:{self.ports['postgres']}/{DATABASE}{tls}")
 
     def s3_list(self):
         """Every object key in the bucket."""
-        return s3.list_keys(self.ports["s3"], self.s3_keys, BUCKET)
+        return s3.list_keys(functools.partial(s3.request, self.s3_place, self.s3_keys), BUCKET)
 
     def service(self, name, instance=1):
         """Addresses of a service that was started."""
         full = f"{name}-{instance}"
         web = self.ports.get(f"{full}.http")
-        return Service(name, instance, self.pid(full), web and f"http://127.0.0.1:{web}",
+        scheme = "https" if self.is_secured("http") else "http"
+        return Service(name, instance, self.pid(full), web and f"{scheme}://127.0.0.1:{web}",
                        f"http://127.0.0.1:{self.ports[full + '.admin']}")
 
     def base_env(self):
@@ -80,12 +180,23 @@ class Wires:
         return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
                 "TZ": "UTC", "HOME": self.path("run"), "TMPDIR": self.path("run")}
 
+    def _tls_env(self, name):
+        """Whom a service believes, and what it shows on its own port."""
+        env = {}
+        if name in ("intake", "ocr"):
+            env = {f"ESTEIRA_{wire.upper()}_CA_FILE": self.authority.ca_file
+                   for wire in ("redis", "s3") if self.is_secured(wire)}
+        if name == "intake" and self.is_secured("http"):
+            pair = self.client_pair("intake-http", ips=["127.0.0.1"])
+            env.update(ESTEIRA_HTTP_TLS_CERT_FILE=pair.cert, ESTEIRA_HTTP_TLS_KEY_FILE=pair.key)
+        return env
+
     def service_env(self, name, instance):
         """The environment contract of docs/run.md for one process."""
         full = f"{name}-{instance}"
         env = {
             **self.base_env(),
-            "ESTEIRA_KAFKA_BROKERS": self.kafka_bootstrap,
+            **self.kafka_env(f"esteira-{name}"),
             **self.topic_space,
             "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
             "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
@@ -93,6 +204,7 @@ class Wires:
             "ESTEIRA_S3_BUCKET": BUCKET, "ESTEIRA_SERVICE_INSTANCE": full,
             "ESTEIRA_ADMIN_LISTEN": f"127.0.0.1:{self.ports[full + '.admin']}",
         }
+        env.update(self._tls_env(name))
         if name in ("intake", "ocr", "outreach"):
             env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
         if name == "intake":

@@ -33,7 +33,7 @@ def fill(stack):
     """The log: in each partition all tenants' records, turn by turn."""
     wrong = []
     producer = confluent_kafka.Producer({
-        "bootstrap.servers": stack.kafka_bootstrap, "linger.ms": 50, "batch.size": 500000,
+        **stack.kafka_client_conf(), "linger.ms": 50, "batch.size": 500000,
         "queue.buffering.max.kbytes": 65536})
     tenants = [str(uuid.uuid4()) for _ in range(TENANTS)]
     for n in range(RECORDS):

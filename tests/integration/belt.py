@@ -139,6 +139,23 @@ def truth(name):
         return json.load(f)
 
 
+TRUSTED = {}  # the SSL context to speak to a place under; none: it is not TLS
+
+
+def trust(url, context):
+    """From now on who asks at this URL does it under this context."""
+    if url is not None:
+        TRUSTED[urllib.parse.urlsplit(url).netloc] = context
+
+
+def connection(where, timeout_s):
+    """http.client's, to the place of a split URL."""
+    if where.scheme == "https":
+        return http.client.HTTPSConnection(where.hostname, where.port, timeout=timeout_s,
+                                           context=TRUSTED[where.netloc])
+    return http.client.HTTPConnection(where.hostname, where.port, timeout=timeout_s)
+
+
 class Client:
     """One partner at one intake."""
 
@@ -147,8 +164,7 @@ class Client:
         self.where = urllib.parse.urlsplit(url)
 
     def _open(self, method, path, body=None, headers=None):
-        conn = http.client.HTTPConnection(self.where.hostname, self.where.port,
-                                          timeout=self.timeout_s)
+        conn = connection(self.where, self.timeout_s)
         key = {"X-API-Key": self.key} if self.key is not None else {}
         conn.request(method, path, body=body, headers={**key, **(headers or {})})
         return conn, conn.getresponse()
@@ -256,6 +272,8 @@ class Wire:
         self.host = f"{where.hostname}:{where.port}"
         self.sock = socket.create_connection((where.hostname, where.port), timeout_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if where.scheme == "https":
+            self.sock = TRUSTED[where.netloc].wrap_socket(self.sock, server_hostname=where.hostname)
         self.left = b""
 
     def __enter__(self):

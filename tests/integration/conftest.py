@@ -13,21 +13,26 @@ ORDER = ("test_dark.test_uploads_are_taken_without_kafka", "test_migrations", "t
 # These, and tests/isolation, have servers of their own and take about as long as all others.
 CONVEYOR = ("test_conveyor", "test_reference", "test_kill")
 
+# On servers whose every wire is secured; what all of it runs into is short, so it comes when the others are over.
+SECURE = ("test_secure", "test_kafka_acl")
+
 
 def pytest_addoption(parser):
-    """./dev test runs the two parts at once."""
-    parser.addoption("--part", choices=("conveyor", "rest"), help="only this half of all tests, by time")
+    """./dev test runs the first two parts at once."""
+    parser.addoption("--part", choices=("conveyor", "rest", "secure"), help="only this part of all tests")
 
 
-def of_conveyor(item):
-    """Is the test of the half that is called so?"""
-    return item.path.parent.name == "isolation" or item.module.__name__.startswith(CONVEYOR)
+def part_of(item):
+    """The part a test is in."""
+    if item.path.parent.name == "isolation" or item.module.__name__.startswith(CONVEYOR):
+        return "conveyor"
+    return "secure" if item.module.__name__ in SECURE else "rest"
 
 
 def pytest_collection_modifyitems(config, items):
     """Stable: within a file the order is the file's."""
     if part := config.getoption("--part"):
-        items[:] = [item for item in items if of_conveyor(item) == (part == "conveyor")]
+        items[:] = [item for item in items if part_of(item) == part]
 
     def place(item):
         module = item.module.__name__
@@ -61,4 +66,14 @@ def make_plant(samples):  # pylint: disable=unused-argument
     with rig.temporary(("alfa", "beta"), ocr_env={"ESTEIRA_OCR_CPU_S": "12"}) as plant:
         plant.start("intake", 2, ESTEIRA_HTTP_BODY_IDLE_MS=str(slow.BODY_IDLE_S * 1000))
         plant.slow = slow.Clients(plant.services["intake-2"].url, plant.keys["alfa"])
+        yield plant
+
+
+@pytest.fixture(scope="session", name="secure")
+def make_secure(samples):  # pylint: disable=unused-argument
+    """A rig with every wire secured and all services; prova is a tenant for tests."""
+    with rig.temporary(("alfa",), secure=True) as plant:
+        plant.stack.estctl("tenant", "create", "prova", "--name", "Prova", "--test")
+        plant.keys["prova"] = plant.stack.key("prova")
+        plant.start("outreach", ESTEIRA_OUTREACH_CA_FILE=plant.stack.authority.ca_file)
         yield plant

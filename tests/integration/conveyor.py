@@ -62,7 +62,7 @@ class Plant:
         self.provider, self.sender = provider, sender
         self.partition = -1
         self.admin = confluent_kafka.Consumer({
-            "bootstrap.servers": self.stack.kafka_bootstrap, "group.id": GROUP,
+            **self.stack.kafka_client_conf(), "group.id": GROUP,
             "enable.auto.commit": False, "log_level": 0})
 
     # the service
@@ -192,14 +192,15 @@ class Plant:
     def members(self):
         """How many the group has."""
         found = confluent_kafka.admin.AdminClient(
-            {"bootstrap.servers": self.stack.kafka_bootstrap}).list_groups(GROUP, 10)
+            self.stack.kafka_client_conf()).list_groups(GROUP, 10)
         return len(found[0].members) if found else 0
 
     def reset(self, *how, topic=TOPIC, group=GROUP):
         """kafka-consumer-groups --reset-offsets --execute, on a stopped group."""
         done = subprocess.run(
             [self.stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-             "--bootstrap-server", self.stack.kafka_bootstrap, "--group", group, "--topic", topic,
+             "--bootstrap-server", self.stack.kafka_bootstrap, *self.stack.kafka_tool_args(),
+             "--group", group, "--topic", topic,
              "--reset-offsets", *how, "--execute"], capture_output=True, text=True, timeout=120,
             check=False)
         assert done.returncode == 0 and "Error" not in done.stdout, done.stdout + done.stderr

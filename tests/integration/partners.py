@@ -49,7 +49,7 @@ class Tail:
     def __init__(self, stack, topic):
         self.topic, self.messages = TOPIC_PREFIX + topic, []
         self.consumer = confluent_kafka.Consumer({
-            "bootstrap.servers": stack.kafka_bootstrap, "group.id": f"test-{uuid.uuid4()}",
+            **stack.kafka_client_conf(), "group.id": f"test-{uuid.uuid4()}",
             "enable.auto.commit": False, "log_level": 0})
         known = self.consumer.list_topics(self.topic, timeout=10).topics[self.topic]
         self.consumer.assign([confluent_kafka.TopicPartition(self.topic, number, 0)
@@ -90,7 +90,7 @@ class Partner:
             plant.stack.estctl("partner", "grant", slug, "--tenant", tenant)
         self.topic = f"{TOPIC_PREFIX}partner.{slug}.in"
         self.producer = confluent_kafka.Producer({
-            "bootstrap.servers": plant.stack.kafka_bootstrap, "message.max.bytes": 2000000,
+            **plant.stack.kafka_client_conf(f"partner-{slug}"), "message.max.bytes": 2000000,
             "linger.ms": 5, "log_level": 0})
         self.dlq = Tail(plant.stack, f"partner.{slug}.dlq")
 

@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -38,6 +37,7 @@ class Rig:
         """A service that is ready."""
         service = self.stack.start_service(name, instance, {**GROUP_FAST, **env})
         self.services[f"{name}-{instance}"] = service
+        belt.trust(service.url, self.stack.tls_context())
         return service
 
     def client(self, slug="alfa", instance=1):
@@ -85,7 +85,7 @@ class Rig:
                 self._s3("DELETE", key)
 
     def _s3(self, method, key, body=b""):
-        status, _, answer = s3.request(self.stack.ports["s3"], self.stack.s3_keys, method,
+        status, _, answer = s3.request(self.stack.s3_place, self.stack.s3_keys, method,
                                        f"/{BUCKET}/{key}", body=body)
         assert status in (200, 204), answer
         return answer
@@ -93,7 +93,7 @@ class Rig:
     def records(self, topics=TOPICS):
         """Every record of these topics so far, as (topic, confluent_kafka.Message)."""
         consumer = confluent_kafka.Consumer({
-            "bootstrap.servers": self.stack.kafka_bootstrap, "group.id": "test-reader",
+            **self.stack.kafka_client_conf(), "group.id": "test-reader",
             "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0})
         with contextlib.closing(consumer):
             places = []
@@ -116,14 +116,14 @@ class Rig:
 
     def redis(self):
         """A connection to Redis."""
-        return Redis(self.stack.ports["redis"])
+        return Redis(self.stack.redis_socket(10))
 
 
 class Redis:
     """As much of RESP2 as the tests need; answers are bytes, int, None or lists of them."""
 
-    def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, sock):
+        self.sock = sock
         self.file = self.sock.makefile("rb")
 
     def __enter__(self):
@@ -174,15 +174,15 @@ def make_samples():
 
 
 @contextlib.contextmanager
-def temporary(tenants=("alfa",), services=("audit", "ocr", "intake"), ocr_env=None, intake_env=None):
-    """A rig of its own with these tenants (name or (name, deadline)) and services."""
-    env = {"ocr": ocr_env or {}, "intake": intake_env or {}, "audit": {}}
-    with Stack.temporary() as stack:
+def temporary(tenants=("alfa",), services=("audit", "ocr", "intake"), ocr_env=None, intake_env=None, **more):
+    """A rig of its own with these tenants (name or (name, deadline)) and services; more: of Stack."""
+    env = {"ocr": ocr_env or {}, "intake": intake_env or {}}
+    with Stack.temporary(**more) as stack:
         rig = Rig(stack)
         for tenant in tenants:
             rig.tenant(*((tenant,) if isinstance(tenant, str) else tenant))
         for name in services:
-            rig.start(name, **env[name])
+            rig.start(name, **env.get(name, {}))
         try:
             yield rig
         except BaseException:

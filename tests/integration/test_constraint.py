@@ -27,7 +27,7 @@ def test_a_constraint_buries_the_record():
     with rig.temporary(("alfa",), ("audit",)) as plant:
         stack, tenant = plant.stack, plant.tenant_id("alfa")
         pid, (bad, good, last) = stack.pid("audit-1"), (str(uuid.uuid4()) for _ in range(3))
-        producer = confluent_kafka.Producer({"bootstrap.servers": stack.kafka_bootstrap})
+        producer = confluent_kafka.Producer(stack.kafka_client_conf())
 
         def send(event_id, document_hash):
             producer.produce("esteira.audit.trail", **entry(tenant, event_id, document_hash))

@@ -26,8 +26,8 @@ def delete_before(plant, offset):
             {"topic": TOPIC, "partition": plant.partition, "offset": offset}]}, f)
         f.flush()
         subprocess.run([plant.stack.kafka_cli, "org.apache.kafka.tools.DeleteRecordsCommand",
-                        "--bootstrap-server", plant.stack.kafka_bootstrap, "--offset-json-file",
-                        f.name], check=True, capture_output=True, timeout=120)
+                        "--bootstrap-server", plant.stack.kafka_bootstrap,
+                        *plant.stack.kafka_tool_args(), "--offset-json-file", f.name], check=True, capture_output=True, timeout=120)
 
 
 def send(plant, tenant, first, last):
@@ -82,7 +82,7 @@ def test_a_topic_made_anew_begins_anew(plant):
     plant.stack.psql("INSERT INTO reference.attempt (grp, topic, part, off, count) VALUES"
                      f" ('{conveyor.GROUP}', '{TOPIC}', {plant.partition}, 1, 3)")
     plant.no_lag()
-    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": plant.stack.kafka_bootstrap})
+    admin = confluent_kafka.admin.AdminClient(plant.stack.kafka_client_conf())
     admin.delete_topics([TOPIC])[TOPIC].result(30)
     belt.wait_for("an end of the topic", lambda: TOPIC not in admin.list_topics(timeout=10).topics)
     plant.stack.topics()

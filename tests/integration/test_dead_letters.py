@@ -121,7 +121,7 @@ def ids(rows):
 def produce_bad(plant, slug="alfa"):
     """A record whose envelope is good and whose payload is not; answers its letter."""
     event = str(uuid.uuid4())
-    producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap})
+    producer = confluent_kafka.Producer(plant.stack.kafka_client_conf())
     producer.produce(TRAIL, key=plant.ids[slug], value=json.dumps({"action": SECRET}),
                      headers=envelope(plant.ids[slug], event))
     producer.flush(20)

@@ -12,7 +12,7 @@ def test_foreign_records_too_large_to_bury():
     relay for everybody, as did a key of that size; more than 64 KiB of headers could never be buried
     and froze the partition."""
     with rig.temporary(("alfa",), ("audit", "ocr", "intake")) as plant:
-        producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap,
+        producer = confluent_kafka.Producer({**plant.stack.kafka_client_conf(),
                                              "message.max.bytes": 4000000})
         producer.produce(TOPIC, value=b"b" * 1048000, partition=0)
         producer.produce(TOPIC, value=b"x", headers={"h": b"a" * 66000}, partition=1)

@@ -47,7 +47,7 @@ def partition(stack, number):
 
 def consumer(stack, group):
     return contextlib.closing(confluent_kafka.Consumer({
-        "bootstrap.servers": stack.kafka_bootstrap, "group.id": group, "log_level": 0,
+        **stack.kafka_client_conf(), "group.id": group, "log_level": 0,
         "enable.auto.commit": False, "auto.offset.reset": "earliest", "session.timeout.ms": 6000}))
 
 
@@ -68,7 +68,7 @@ def test_a_new_installation(stack):
 
 
 def test_lag_and_age(stack):
-    producer = confluent_kafka.Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    producer = confluent_kafka.Producer(stack.kafka_client_conf())
     for n in range(RECORDS):
         producer.produce(TOPIC, f"record {n}", str(TENANT), PART)
     assert producer.flush(30) == 0
@@ -150,7 +150,7 @@ def test_members(stack):
 
 
 def set_topic(stack, topic, name, value):
-    admin = kafka_admin.AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
+    admin = kafka_admin.AdminClient(stack.kafka_client_conf())
     resource = kafka_admin.ConfigResource(kafka_admin.RESOURCE_TOPIC, topic, set_config={name: value})
     admin.alter_configs([resource])[resource].result(20)  # the others become the broker's
 

@@ -90,7 +90,8 @@ def test_a_payment(plant, acme):
 
 def test_kcat_as_producer(plant, acme):
     headers = [part for name, value in binary("kcat").items() for part in ("-H", f"{name}={value}")]
-    subprocess.run(["kcat", "-P", "-b", plant.stack.kafka_bootstrap, "-t", acme.topic, *headers],
+    conf = [part for item in plant.stack.kafka_client_conf("partner-acme").items() for part in ("-X", "=".join(item))]
+    subprocess.run(["kcat", "-P", *conf, "-t", acme.topic, *headers],
                    input=json.dumps(DATA).encode(), check=True, timeout=60)
     plant.events.one("ce_id", acme.id_of("kcat"))
 
@@ -99,7 +100,7 @@ def test_the_stock_java_client_as_producer(plant, acme):
     headers = ",".join(f"{name}:{value}" for name, value in binary("java").items())
     subprocess.run([plant.stack.kafka_cli, "org.apache.kafka.tools.ConsoleProducer",
                     "--bootstrap-server", plant.stack.kafka_bootstrap, "--topic", acme.topic,
-                    "--property", "parse.headers=true"],
+                    *plant.stack.kafka_tool_args("--producer.config"), "--property", "parse.headers=true"],
                    input=f"{headers}\t{json.dumps(DATA)}\n".encode(), check=True, timeout=120,
                    capture_output=True)
     plant.events.one("ce_id", acme.id_of("java"))
@@ -202,10 +203,18 @@ def test_estctl(plant, acme):
             estctl("partner", *args)
     described = subprocess.run(
         [plant.stack.kafka_cli, "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
-         plant.stack.kafka_bootstrap, "--describe", "--topic", f"{TOPIC_PREFIX}partner.acme.*"],
+         plant.stack.kafka_bootstrap, *plant.stack.kafka_tool_args(), "--describe", "--topic", f"{TOPIC_PREFIX}partner.acme.*"],
         check=True, capture_output=True, text=True, timeout=60).stdout
     assert "retention.ms=604800000" in described and "retention.ms=2592000000" in described
     assert described.count("PartitionCount: 12") == 2
+
+
+def test_rights_need_brokers_that_ask_for_them(plant):
+    if plant.stack.is_secured("kafka"):
+        assert "missing" not in plant.stack.estctl("acl", "list")
+    else:
+        with pytest.raises(StepError, match="no authorizer"):
+            plant.stack.estctl("acl", "list")
 
 
 def test_keys_belong_to_granted_partners(plant, acme):
@@ -313,7 +322,7 @@ def test_the_lag_is_in_estctl_groups(plant):
 # --- others' trouble ---
 
 def make_topic(stack, name):
-    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
+    admin = confluent_kafka.admin.AdminClient(stack.kafka_client_conf())
     topic = confluent_kafka.admin.NewTopic(name, num_partitions=3, replication_factor=1)
     admin.create_topics([topic])[name].result(30)
 

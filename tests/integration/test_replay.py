@@ -193,7 +193,7 @@ def when(moment):
 
 
 def produce(servers, part, values, tenants):
-    producer = confluent_kafka.Producer({"bootstrap.servers": servers.stack.kafka_bootstrap})
+    producer = confluent_kafka.Producer(servers.stack.kafka_client_conf())
     for i in values:
         producer.produce(TOPIC, key=tenants[i % len(tenants)], value=str(i), partition=part)
     assert producer.flush(30) == 0
@@ -327,8 +327,8 @@ def test_a_side_replay_of_the_trail_changes_nothing(trail):
 def test_the_stock_tool_on_a_stopped_group_is_a_replay(trail):
     trail.stack.stop_one("audit-1")
     subprocess.run([trail.stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-                    "--bootstrap-server", trail.stack.kafka_bootstrap, *TRAIL, "--reset-offsets",
-                    "--to-earliest", "--execute"], check=True, capture_output=True, timeout=120)
+                    "--bootstrap-server", trail.stack.kafka_bootstrap, *trail.stack.kafka_tool_args(),
+                    *TRAIL, "--reset-offsets", "--to-earliest", "--execute"], check=True, capture_output=True, timeout=120)
     trail.stack.start_one("audit-1")
     belt.wait_for("the end", lambda: (state_of(trail, "rewind") or ("",))[0] == "done", 60)
     state, done, same = state_of(trail, "rewind")

@@ -152,7 +152,7 @@ def say_gone(plant, endpoint, at_s, slug="alfa"):
     """outreach.endpoint.disabled.v1; answers when it was handled."""
     event = str(uuid.uuid4())
     when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_s)) + f".{int(at_s * 1000) % 1000:03d}Z"
-    producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap})
+    producer = confluent_kafka.Producer(plant.stack.kafka_client_conf())
     producer.produce("esteira.outreach.events", key=plant.ids[slug], value=json.dumps(
         {"endpoint_id": endpoint, "reason": "gone", "occurred_at": when}), headers={
             "ce_specversion": "1.0", "ce_id": event, "ce_type": "outreach.endpoint.disabled.v1",

@@ -43,7 +43,7 @@ def prepare(stack):
     for role in ROLES:
         passwords[role] = secrets.token_urlsafe(18)
         stack.psql(f"ALTER ROLE {role} PASSWORD '{passwords[role]}'")
-    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": stack.kafka_bootstrap})
+    admin = confluent_kafka.admin.AdminClient(stack.kafka_client_conf())
     parts = len(admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions)
     made = admin.create_topics([confluent_kafka.admin.NewTopic(DLQ, parts, stack.replicas)])
     made[DLQ].result(20)
@@ -59,7 +59,7 @@ class Sender:
 
     def __init__(self, stack, **conf):
         self.producer = confluent_kafka.Producer({
-            "bootstrap.servers": stack.kafka_bootstrap, "partitioner": "murmur2_random",
+            **stack.kafka_client_conf(), "partitioner": "murmur2_random",
             "enable.idempotence": True, "linger.ms": 5, **conf})
         self.wrong = []
 
