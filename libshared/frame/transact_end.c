@@ -111,6 +111,7 @@ static struct err run_bury(const struct transact *t, struct pg *pg, struct trans
 		transact_name_by_place(task);
 		TRY(inbox_look(pg, t->arena, t->conf->group, &task->entry, 1));
 	}
+	task->entry.skipped = false; /* its letter is of this epoch alone */
 	TRY(transact_end_notes(t, pg, task, 1));
 	task->fate = task->entry.seen ? TASK_DUPLICATE : TASK_DONE;
 	if (task->entry.seen) {

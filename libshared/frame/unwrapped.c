@@ -21,6 +21,7 @@ struct slot {
 	struct seal_key_row row;
 	uint8_t digest[DIGEST_BYTES]; /* of the wrapping */
 	int64_t opened_ms, used_ms;
+	uint64_t turn; /* the higher, the later used: two may be of one millisecond */
 	struct err why;
 };
 
@@ -28,6 +29,7 @@ struct unwrapped {
 	struct unwrapped_conf conf;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
+	uint64_t turns;
 	struct slot *slots;
 	struct seal_key *keys; /* one of each slot */
 };
@@ -121,7 +123,7 @@ static struct slot *make_room(struct unwrapped *unwrapped)
 		if (slot->state == SLOT_FREE)
 			return slot;
 		if (slot->state == SLOT_READY && slot->waiting == 0 &&
-			(oldest == NULL || slot->used_ms < oldest->used_ms))
+			(oldest == NULL || slot->turn < oldest->turn))
 			oldest = slot;
 	}
 	if (oldest != NULL)
@@ -140,6 +142,7 @@ static struct err share(struct unwrapped *unwrapped, struct slot *slot, struct s
 	slot->waiting--;
 	if (slot->state == SLOT_READY) {
 		slot->used_ms = clock_mono_ms();
+		slot->turn = ++unwrapped->turns;
 		*ret_key = *key_of(unwrapped, slot);
 	} else {
 		e = slot->why;
@@ -161,6 +164,7 @@ static struct err open_in(struct unwrapped *unwrapped, struct slot *slot, struct
 	pthread_mutex_lock(&unwrapped->mutex);
 	slot->why = e;
 	slot->opened_ms = slot->used_ms = clock_mono_ms();
+	slot->turn = ++unwrapped->turns;
 	slot->state = e.kind == ERR_OK ? SLOT_READY : SLOT_FAILED;
 	if (e.kind == ERR_OK)
 		*ret_key = *key_of(unwrapped, slot) = key;

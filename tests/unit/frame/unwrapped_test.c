@@ -117,13 +117,8 @@ START_TEST(test_bounded_the_longest_unused_goes)
 
 	opener_init(&opener);
 	struct unwrapped *unwrapped = make(&opener, 2, 60000, 60000);
-	int64_t from_ms = clock_mono_ms();
 	ck_assert(!get(unwrapped, 1, 1, "a"));
-	while (clock_mono_ms() == from_ms)
-		;
 	ck_assert(!get(unwrapped, 2, 1, "b"));
-	while (clock_mono_ms() <= from_ms + 1)
-		;
 	ck_assert(get(unwrapped, 1, 1, "a"));
 	ck_assert(!get(unwrapped, 3, 1, "c"));
 	ck_assert(get(unwrapped, 1, 1, "a"));
