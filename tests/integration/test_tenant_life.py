@@ -17,7 +17,7 @@ def make_plant():
     """The whole suite, and the reference service beside it."""
     with conveyor.running(tenants=("alfa", "beta"), services=("audit", "ocr", "intake")) as plant:
         base = plant.base
-        plant.stack.estctl("tenant", "create", "prova", "--name", "Prova", "--test")
+        plant.stack.tenant("prova", "Prova", "--test")
         base.keys["prova"] = plant.stack.key("prova")
         base.start("outreach", ESTEIRA_OUTREACH_SCHEDULE="300ms,600ms")
         plant.ids = {slug: base.tenant_id(slug) for slug in base.keys}
@@ -28,7 +28,7 @@ def make_plant():
 def make_halted(plant):
     """A tenant whom the reference service knows to be suspended."""
     slug = f"t-{uuid.uuid4().hex[:8]}"
-    plant.stack.estctl("tenant", "create", slug, "--name", slug)
+    plant.stack.tenant(slug, slug)
     plant.ids[slug] = plant.base.tenant_id(slug)
     suspend(plant, slug)
     return slug
@@ -98,7 +98,7 @@ def test_records_of_a_suspended_tenant_wait_in_order(plant, halted):
 
 def test_what_waited_for_another_try_waits_on(plant):
     slug = f"t-{uuid.uuid4().hex[:8]}"
-    plant.stack.estctl("tenant", "create", slug, "--name", slug)
+    plant.stack.tenant(slug, slug)
     plant.ids[slug] = tenant = plant.base.tenant_id(slug)
     plant.sender.entry(tenant, "a", 1, conveyor.PARKED_ONCE)
     belt.wait_for("its try", lambda: parked(plant, slug).get("retry") == 1)
