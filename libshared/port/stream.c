@@ -42,13 +42,23 @@ struct stream {
 
 /* --- ends --- */
 
+/* The timer goes now and not with the rest: the loop may be closing, and ends its timers first. */
+static void close_now(struct stream *stream)
+{
+	if (stream->session != NULL) {
+		loop_timer_free(stream->session->timer);
+		stream->session->timer = NULL;
+	}
+	stream_tcp_close(stream->tcp);
+}
+
 static void stream_fail(struct stream *stream, struct err why)
 {
 	if (stream->closing)
 		return;
 	stream->closing = true;
 	stream->why = why;
-	stream_tcp_close(stream->tcp);
+	close_now(stream);
 }
 
 static void session_free(struct session *session)
@@ -213,7 +223,7 @@ static void on_timer(void *arg)
 	struct stream *stream = arg;
 
 	if (stream->closing) {
-		stream_tcp_close(stream->tcp);
+		close_now(stream);
 	} else if (!stream->session->ready) {
 		tls_count(stream->session->from, TLS_LATE);
 		stream_fail(stream, err_retry(ERR_CODE_TIMEOUT, "the TLS handshake took too long"));
@@ -276,7 +286,7 @@ static void on_eof(void *arg)
 	const struct session *session = stream->session;
 
 	if (stream->closing) {
-		stream_tcp_close(stream->tcp);
+		close_now(stream);
 	} else if (session == NULL) {
 		end_of_input(stream);
 	} else if (!session->ended) {
@@ -437,7 +447,7 @@ void stream_shutdown(struct stream *stream)
 void stream_close(struct stream *stream)
 {
 	stream_fail(stream, err_ok());
-	stream_tcp_close(stream->tcp); /* also in the middle of a farewell */
+	close_now(stream); /* also in the middle of a farewell */
 }
 
 const char *stream_peer(const struct stream *stream)

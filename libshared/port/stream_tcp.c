@@ -93,6 +93,10 @@ static void tcp_fail(struct stream_tcp *stream, struct err why)
 		return;
 	stream->phase = PHASE_CLOSING;
 	stream->why = why;
+	if (stream->dial != NULL) { /* now: the loop may be closing, and ends its timers first */
+		loop_timer_free(stream->dial->timer);
+		stream->dial->timer = NULL;
+	}
 	if (!stream->broken)
 		uv_close((uv_handle_t *)&stream->tcp, on_handle_closed);
 }

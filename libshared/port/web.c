@@ -10,6 +10,7 @@
 #include "port/loop.h"
 #include "port/stream_listener.h"
 #include "port/web_conn.h"
+#include "port/web_cors.h"
 #include "port/web_exchange.h"
 #include "port/web_pool.h"
 #include "port/web_request.h"
@@ -95,6 +96,7 @@ static struct err start(struct web *web)
 {
 	struct loop *loop = web->pool.conf.loop;
 
+	TRY(web_cors_check(web->pool.conf.cors.origins));
 	TRY(loop_timer_new(loop, on_kick, web, &web->pool.kick));
 	TRY(loop_timer_new(loop, on_sweep, web, &web->pool.sweep));
 	TRY(loop_timer_new(loop, on_deadline, web, &web->deadline));

@@ -3,7 +3,9 @@
  * request is an exchange: a route's handler gets it and answers it (port/web_reply.h), at once or
  * later. One exchange at a time per connection: the next pipelined request is looked at when the
  * answer has ended. What a client does wrong is answered here as problem+json and closed; handlers
- * see only well-formed requests. Loop thread only.
+ * see only well-formed requests. A path has one spelling: escapes of characters that need none,
+ * dot segments, escaped slashes and characters that RFC 3986 does not take are a 400, and nothing
+ * is folded, so no route has a second name. Loop thread only.
  */
 #ifndef ESTEIRA_PORT_WEB_H
 #define ESTEIRA_PORT_WEB_H
@@ -53,6 +55,16 @@ struct web_route {
 	size_t body_max;   /* bytes; STREAM: 0 = no ceiling here; a larger Content-Length is 413 at
 			      once */
 	const void *extra; /* the owner's: scopes and the like, see web_route_of */
+	const char *media; /* the Content-Types taken, comma-separated, without parameters: 415 for
+			      others, for none, and for a Content-Encoding; NULL: the handler's
+			      business */
+};
+
+/* Pages of which other origins may read the answers; all NULL: none. */
+struct web_cors {
+	const char *origins;  /* comma-separated "https://app.example"; NULL and "": none */
+	const char *accepted; /* request headers that their scripts may set */
+	const char *exposed;  /* headers of answers that they may read */
 };
 
 struct web_conf {
@@ -61,15 +73,16 @@ struct web_conf {
 	const struct web_route *routes;
 	struct web_limits limits;
 	struct tls *tls; /* a server's, outlives the server; NULL: plain */
-	void *arg;	 /* of the handlers and of on_done */
+	struct web_cors cors;
+	void *arg; /* of the handlers and of on_done */
 	/* An exchange has ended, status 499 when the peer was gone first; route is NULL when none
 	 * matched. For metrics and logs; the exchange is still readable. May be NULL. */
 	void (*on_done)(
 		const struct web_exchange *exchange, int status, int64_t duration_us, void *arg);
 };
 
-/* Listens and serves. *conf is copied, routes must outlive the server. Failures: those of
- * stream_listen. */
+/* Listens and serves. *conf is copied, routes and texts must outlive the server. Failures: those of
+ * stream_listener_open; ERR_REJECT bad-config for an origin that is none. */
 struct err web_open(const struct web_conf *conf, struct web **ret_web) ERR_MUST_USE;
 
 uint16_t web_port(const struct web *web);

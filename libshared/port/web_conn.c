@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "port/loop.h"
 #include "port/stream.h"
+#include "port/web_admit.h"
 #include "port/web_exchange.h"
 #include "port/web_parse.h"
 #include "port/web_pool.h"
@@ -150,30 +151,10 @@ void web_conn_end(struct web_conn *conn)
 
 /* --- requests --- */
 
-static void refuse_method(struct web_exchange *exchange, const char *allow)
-{
-	const struct web_field fields[] = { { "Allow", str_of(allow) }, { NULL, { NULL, 0 } } };
-
-	web_reply_problem_with(exchange, ERR_CODE_METHOD_NOT_ALLOWED, NULL, fields);
-}
-
-/* What can be refused before a handler sees the request. */
-static enum err_code check_body(const struct web_route *route, const struct web_request *request)
-{
-	if (route->body == WEB_BODY_NONE)
-		return web_request_has_body(request) ? ERR_CODE_BODY_TOO_LARGE : ERR_CODE_NONE;
-	if (route->body == WEB_BODY_STREAM && route->body_max == 0)
-		return ERR_CODE_NONE;
-	if (request->content_length > 0 && (uint64_t)request->content_length > route->body_max)
-		return ERR_CODE_BODY_TOO_LARGE;
-	return ERR_CODE_NONE;
-}
-
 static void on_head(struct web_conn *conn)
 {
 	struct web_request *request = web_parse_take(conn->parse);
 	struct web_exchange *exchange = web_exchange_new(conn, request);
-	char allow[WEB_ROUTE_ALLOW_BYTES];
 
 	if (exchange == NULL) {
 		web_conn_drop(conn);
@@ -183,25 +164,15 @@ static void on_head(struct web_conn *conn)
 	conn->is.used = true;
 	conn->since_ms = clock_mono_ms();
 	exchange->body.done = !web_request_has_body(request);
-	const struct web_conf *conf = &conn->pool->conf;
-	bool known = web_route_find(
-		conf->routes, request->method, request->decoded, &exchange->match, allow);
+	if (!web_admit(exchange))
+		return;
 	const struct web_route *route = exchange->match.route;
-	if (route == NULL && known) {
-		refuse_method(exchange, allow);
-		return;
-	}
-	enum err_code code = route == NULL ? ERR_CODE_NOT_FOUND : check_body(route, request);
-	if (code != ERR_CODE_NONE) {
-		web_reply_problem(exchange, code, NULL);
-		return;
-	}
 	if (route->body == WEB_BODY_BUFFERED) {
 		exchange->body.whole = BUF(route->body_max);
 		web_conn_continue(conn);
 	}
 	if (route->body != WEB_BODY_BUFFERED || exchange->body.done)
-		route->handle(exchange, conf->arg);
+		route->handle(exchange, conn->pool->conf.arg);
 }
 
 static void on_piece(struct web_conn *conn, struct str piece)

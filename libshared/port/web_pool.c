@@ -34,6 +34,11 @@ void web_pool_add(struct web_pool *pool, struct stream *stream)
 		if (pool->conf.tls == NULL)
 			stream_write(
 				stream, STR("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+					    "X-Content-Type-Options: nosniff\r\n"
+					    "Referrer-Policy: no-referrer\r\n"
+					    "Content-Security-Policy: default-src 'none'; "
+					    "frame-ancestors 'none'\r\n"
+					    "Cache-Control: no-store\r\n"
 					    "Content-Length: 0\r\nConnection: close\r\n\r\n"));
 		stream_close(stream);
 		return;

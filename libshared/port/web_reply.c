@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "port/web_conn.h"
+#include "port/web_cors.h"
 #include "port/web_exchange.h"
 #include "port/web_pool.h"
 #include "port/web_request.h"
@@ -86,20 +87,44 @@ static void add_date(struct buf *out)
 		tm.tm_sec);
 }
 
+/* What every answer says unless its handler says it otherwise. */
+static const struct web_field hygiene[] = {
+	{ "X-Content-Type-Options", { "nosniff", 7 } },
+	{ "Referrer-Policy", { "no-referrer", 11 } },
+	{ "Content-Security-Policy", { "default-src 'none'; frame-ancestors 'none'", 42 } },
+	{ "Cache-Control", { "no-store", 8 } },
+	{ NULL, { NULL, 0 } },
+};
+
+static bool is_given(const struct web_field *fields, const char *name)
+{
+	for (; fields != NULL && fields->name != NULL; fields++)
+		if (str_ieq(str_of(fields->name), str_of(name)) && value_ok(fields->value))
+			return true;
+	return false;
+}
+
 static void add_fields(struct buf *out, const struct web_field *fields)
 {
-	bool cache = false;
-
 	for (; fields != NULL && fields->name != NULL; fields++) {
 		if (!value_ok(fields->value))
 			continue;
-		cache = cache || str_ieq(str_of(fields->name), STR("cache-control"));
 		buf_addf(out, "%s: ", fields->name);
 		buf_add_str(out, fields->value);
 		buf_add_str(out, STR("\r\n"));
 	}
-	if (!cache)
-		buf_add_str(out, STR("Cache-Control: no-store\r\n"));
+}
+
+static void add_hygiene(
+	const struct web_exchange *exchange, struct buf *out, const struct web_field *given)
+{
+	for (const struct web_field *field = hygiene; field->name != NULL; field++)
+		if (!is_given(given, field->name))
+			buf_addf(out, "%s: %s\r\n", field->name, field->value.ptr);
+	/* a promise that only TLS can make (RFC 6797 section 7.2) */
+	if (exchange->conn->pool->conf.tls != NULL)
+		buf_add_str(out, STR("Strict-Transport-Security: max-age=31536000\r\n"));
+	web_cors_add(exchange, out);
 }
 
 /* Status line and fields, but for those of the framing and the empty line. */
@@ -110,9 +135,8 @@ static void add_head(
 	buf_addf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
 	add_date(out);
 	buf_addf(out, "X-Request-Id: %s\r\n", exchange->request_id);
-	buf_add_str(
-		out, STR("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
 	add_fields(out, fields);
+	add_hygiene(exchange, out, fields);
 	buf_add_str(out, str_of(exchange->more.fields));
 	if (exchange->more.retry_after_s > 0)
 		buf_addf(out, "Retry-After: %u\r\n", exchange->more.retry_after_s);

@@ -1,7 +1,7 @@
 /*
  * Answers of the HTTP server: whole, as a problem (RFC 9457), or streamed. Every answer carries
- * Date, X-Request-Id, and headers that keep browsers from sniffing, storing or leaking it. After
- * the answer has ended the exchange is no longer valid. Loop thread only, also later than the
+ * Date, X-Request-Id, and headers that keep browsers from sniffing, storing, framing or leaking it.
+ * After the answer has ended the exchange is no longer valid. Loop thread only, also later than the
  * handler.
  */
 #ifndef ESTEIRA_PORT_WEB_REPLY_H
@@ -13,8 +13,9 @@
 struct web_exchange;
 
 /* A list ends with name NULL. A value with control characters is left out. Content-Length,
- * Transfer-Encoding, Connection, Date and X-Request-Id are set here and not to be given; a given
- * Cache-Control replaces the default `no-store`. */
+ * Transfer-Encoding, Connection, Date and X-Request-Id are set here and not to be given. A given
+ * Cache-Control or Content-Security-Policy replaces the default (`no-store`; `default-src 'none';
+ * frame-ancestors 'none'`). */
 struct web_field {
 	const char *name;
 	struct str value;

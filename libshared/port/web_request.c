@@ -63,12 +63,37 @@ static bool is_dots(struct str segment)
 	return str_eq(segment, STR(".")) || str_eq(segment, STR(".."));
 }
 
-/* The decoded path must be text, and must not climb or hide a slash. */
-static bool decoded_ok(struct str raw, struct str decoded)
+static bool host_char(char c)
 {
-	for (size_t i = 0; i < raw.len; i++)
-		if (raw.ptr[i] == '%' && escape_at(raw, i) == '/')
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("-._~%!$&'()*+,;=", c) != NULL);
+}
+
+/* A character of a path that is its own escape as well: two spellings would name one route, and who
+ * stands before us may know only one of them. */
+static bool is_plain(int c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '/';
+}
+
+/* pchar of RFC 3986 and "/"; escapes are well-formed. */
+static bool path_ok(struct str raw)
+{
+	for (size_t i = 0; i < raw.len; i++) {
+		char c = raw.ptr[i];
+		bool escape = c == '%';
+		if (escape && is_plain(escape_at(raw, i)))
 			return false;
+		if (!escape && !host_char(c) && c != ':' && c != '@' && c != '/')
+			return false;
+	}
+	return true;
+}
+
+/* The decoded path must be text, and must not climb. */
+static bool decoded_ok(struct str decoded)
+{
 	for (size_t i = 0; i < decoded.len; i++)
 		if ((unsigned char)decoded.ptr[i] < 0x20 || decoded.ptr[i] == 0x7f)
 			return false;
@@ -76,12 +101,6 @@ static bool decoded_ok(struct str raw, struct str decoded)
 		if (is_dots(str_cut(rest, '/', &rest)))
 			return false;
 	return str_is_utf8(decoded);
-}
-
-static bool host_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("-._~%!$&'()*+,;=", c) != NULL);
 }
 
 static bool literal_char(char c)
@@ -144,7 +163,7 @@ static struct err parse_target(struct web_request *request, struct str target, c
 		return bad("The request target is not a path.");
 	request->decoded.ptr = decoded;
 	request->decoded.len = web_request_decode(request->path, false, decoded);
-	if (!decoded_ok(request->path, request->decoded))
+	if (!path_ok(request->path) || !decoded_ok(request->decoded))
 		return bad("The path holds characters that are not taken.");
 	return err_ok();
 }

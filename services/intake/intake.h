@@ -29,10 +29,12 @@ struct intake_limits {
 	int64_t rate_redis_ms; /* api/rate.h */
 };
 
-/* How the public port and the servers we call are proven; "": not asked for. */
+/* Who may talk to the public port and how it and the servers we call are proven; all but
+ * http_tls_min may be "": not asked for. */
 struct intake_wires {
 	const char *http_cert_file, *http_key_file, *http_client_ca_file;
 	const char *http_tls_min; /* "1.3" or "1.2" */
+	const char *http_cors_origins;
 	const char *redis_ca_file, *s3_ca_file;
 	struct secret *redis_password; /* NULL: the URL's */
 };

@@ -29,6 +29,11 @@ enum {
 	SCRATCH_MAX_BYTES = SEAL_CHUNK_BYTES + 1024,
 };
 
+/* What scripts of listed origins may send and read, beside what Fetch lets them. */
+#define CORS_ACCEPTED                                                                              \
+	"X-API-Key, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent"
+#define CORS_EXPOSED "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, Location, Result-Salt"
+
 /* --- every answer --- */
 
 static void on_answered(
@@ -146,6 +151,7 @@ static struct err open_parts(struct api *api)
 		.address = api->intake->conf->http_listen,
 		.routes = routes_all,
 		.limits = limits_of(&api->intake->conf->limits),
+		.cors = { api->intake->conf->wires.http_cors_origins, CORS_ACCEPTED, CORS_EXPOSED },
 		.arg = api,
 		.on_done = on_answered };
 

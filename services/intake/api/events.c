@@ -206,34 +206,6 @@ static const struct web_reader reader = { on_piece, on_end };
 
 /* --- the head --- */
 
-static bool is_taken(struct str content_type)
-{
-	static const struct str types[] = { { "application/json", 16 },
-		{ "application/cloudevents+json", 28 },
-		{ "application/cloudevents-batch+json", 34 } };
-	struct str rest, media = str_trim(str_cut(content_type, ';', &rest));
-
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-		if (str_ieq(media, types[i]))
-			return true;
-	return false;
-}
-
-static struct err check_headers(const struct web_exchange *exchange)
-{
-	const struct str coding = web_header(exchange, "content-encoding");
-
-	if (!is_taken(web_header_once(exchange, "content-type")))
-		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
-			"send application/json, application/cloudevents+json or "
-			"application/cloudevents-batch+json");
-	if (coding.ptr != NULL &&
-		!str_ieq(web_header_once(exchange, "content-encoding"), STR("identity")))
-		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
-			"send the events as they are, without a Content-Encoding");
-	return err_ok();
-}
-
 static struct err read_key(const struct web_exchange *exchange, char *ret_key)
 {
 	const struct str header = web_header(exchange, "idempotency-key");
@@ -289,13 +261,10 @@ static void on_front(struct front_ask *ask, struct err e)
 void events_post(struct web_exchange *exchange, void *arg)
 {
 	struct api *api = arg;
-	struct err e = check_headers(exchange);
-	struct request *request = e.kind == ERR_OK ? calloc(1, sizeof *request) : NULL;
+	struct request *request = calloc(1, sizeof *request);
 
-	if (e.kind == ERR_OK && request == NULL)
-		e = err_retry(ERR_CODE_OVERLOADED, "");
-	if (e.kind != ERR_OK) {
-		call_refuse(exchange, e);
+	if (request == NULL) {
+		call_refuse(exchange, err_retry(ERR_CODE_OVERLOADED, ""));
 		return;
 	}
 	request->events = api->events;

@@ -246,7 +246,6 @@ static struct err create_parse(struct call *call)
 	request->body = BUF(KEYS_JSON_MAX_BYTES);
 	if (arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "");
-	TRY(webhooks_check_json(call->exchange));
 	return keys_read_create(web_body(call->exchange), arena, clock_wall_ms(), &request->wish);
 }
 
@@ -283,8 +282,6 @@ static struct err rotate_parse(struct call *call)
 	TRY(parse_id(call));
 	if (arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "");
-	if (slice_trim(web_body(call->exchange)).len > 0)
-		TRY(webhooks_check_json(call->exchange));
 	return keys_read_rotate(web_body(call->exchange), arena, &request->wish);
 }
 

@@ -20,7 +20,8 @@ void openapi_docs(struct web_exchange *exchange, void *arg)
 	static const struct web_field headers[] = {
 		{ "Content-Type", { "text/html; charset=utf-8", 24 } },
 		{ "Content-Security-Policy",
-			{ "default-src 'none'; style-src 'unsafe-inline'", 45 } },
+			{ "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+				69 } },
 		{ NULL, { NULL, 0 } },
 	};
 

@@ -39,12 +39,20 @@
 		method, pattern, call_handle, WEB_BODY_BUFFERED, max_bytes,                        \
 			GATE(scope, class, call)                                                   \
 	}
+#define TAKES_JSON(method, pattern, max_bytes, scope, class, call)                                 \
+	{                                                                                          \
+		method, pattern, call_handle, WEB_BODY_BUFFERED, max_bytes,                        \
+			GATE(scope, class, call), JSON                                             \
+	}
+#define JSON	    "application/json"
+#define EVENTS_JSON JSON ", application/cloudevents+json, application/cloudevents-batch+json"
+#define PDFS	    "application/pdf, multipart/form-data"
 
 enum { BARE = WEBHOOKS_BARE_MAX_BYTES, WISH = WISH_BODY_MAX_BYTES };
 
 const struct web_route routes_all[] = {
 	{ "POST", "/v1/extract", upload_handle, WEB_BODY_STREAM, 0,
-		GATE(EXTRACT, EXTRACT, &upload_route) },
+		GATE(EXTRACT, EXTRACT, &upload_route), PDFS },
 	ASKS("GET", "/v1/jobs", STATUS, STATUS, &jobs_list),
 	ASKS("GET", "/v1/jobs/{id}", STATUS, STATUS, &jobs_get),
 	ASKS("DELETE", "/v1/jobs/{id}", EXTRACT, DEFAULT, &jobs_delete),
@@ -56,16 +64,16 @@ const struct web_route routes_all[] = {
 	ASKS("POST", "/v1/dead-letters/{id}/redrive", OPERATE, DEFAULT, &deadletters_redrive),
 	ASKS("POST", "/v1/dead-letters/{id}/discard", OPERATE, DEFAULT, &deadletters_discard),
 	{ "POST", "/v1/events", events_post, WEB_BODY_STREAM, EVENTS_BATCH_BYTES,
-		GATE(EVENTS, DEFAULT, NULL) },
+		GATE(EVENTS, DEFAULT, NULL), EVENTS_JSON },
 	ASKS("GET", "/v1/events/{id}", EVENTS, DEFAULT, &events_state_get),
 	ASKS("GET", "/v1/webhooks", WEBHOOKS, DEFAULT, &webhooks_list),
-	TAKES("POST", "/v1/webhooks", WISH, WEBHOOKS, DEFAULT, &webhooks_create),
+	TAKES_JSON("POST", "/v1/webhooks", WISH, WEBHOOKS, DEFAULT, &webhooks_create),
 	ASKS("GET", "/v1/webhooks/{id}", WEBHOOKS, DEFAULT, &webhooks_get),
-	TAKES("PATCH", "/v1/webhooks/{id}", WISH, WEBHOOKS, DEFAULT, &webhooks_change),
+	TAKES_JSON("PATCH", "/v1/webhooks/{id}", WISH, WEBHOOKS, DEFAULT, &webhooks_change),
 	TAKES("DELETE", "/v1/webhooks/{id}", BARE, WEBHOOKS, DEFAULT, &webhooks_delete),
 	TAKES("POST", "/v1/webhooks/{id}/rotate", BARE, WEBHOOKS, DEFAULT, &webhooks_rotate),
 	TAKES("POST", "/v1/webhooks/{id}/test", BARE, WEBHOOKS, DEFAULT, &webhooks_test),
-	TAKES("POST", "/v1/webhooks/{id}/resend", WISH, WEBHOOKS, DEFAULT,
+	TAKES_JSON("POST", "/v1/webhooks/{id}/resend", WISH, WEBHOOKS, DEFAULT,
 		&webhooks_deliveries_resend_all),
 	ASKS("GET", "/v1/webhooks/{id}/deliveries", WEBHOOKS, DEFAULT, &webhooks_deliveries_list),
 	ASKS("GET", "/v1/webhooks/{id}/deliveries/{delivery_id}", WEBHOOKS, DEFAULT,
@@ -74,8 +82,9 @@ const struct web_route routes_all[] = {
 		&webhooks_deliveries_resend),
 	ASKS("GET", "/v1/health/integrations", STATUS, STATUS, &webhooks_deliveries_health),
 	ASKS("GET", "/v1/keys", ADMIN, DEFAULT, &keys_list),
-	TAKES("POST", "/v1/keys", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_create),
-	TAKES("POST", "/v1/keys/{id}/rotate", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_rotate),
+	TAKES_JSON("POST", "/v1/keys", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_create),
+	TAKES_JSON(
+		"POST", "/v1/keys/{id}/rotate", KEYS_BODY_MAX_BYTES, ADMIN, DEFAULT, &keys_rotate),
 	ASKS("DELETE", "/v1/keys/{id}", ADMIN, DEFAULT, &keys_revoke),
 	{ "GET", "/v1/health", status_get, WEB_BODY_NONE, 0, OPEN },
 	{ "GET", "/v1/openapi.json", openapi_get, WEB_BODY_NONE, 0, OPEN },

@@ -56,20 +56,6 @@ struct admit {
 	uint32_t key_version;
 };
 
-static bool is_pdf(struct str content_type)
-{
-	struct str rest;
-
-	return str_ieq(str_trim(str_cut(content_type, ';', &rest)), STR("application/pdf"));
-}
-
-/* The body as it is: what it was compressed to cannot be told from its length. */
-static bool is_coded(const struct web_exchange *exchange)
-{
-	return web_header(exchange, "content-encoding").ptr != NULL &&
-	       !str_ieq(web_header_once(exchange, "content-encoding"), STR("identity"));
-}
-
 static struct err check_headers(const struct api *api, const struct web_exchange *exchange)
 {
 	const struct str type = web_header(exchange, "content-type");
@@ -80,12 +66,6 @@ static struct err check_headers(const struct api *api, const struct web_exchange
 		return err_reject(ERR_CODE_LENGTH_REQUIRED, "");
 	if (length > most + (multipart_is(type) ? FRAMING_MAX_BYTES : 0))
 		return err_reject(ERR_CODE_DOCUMENT_TOO_LARGE, "");
-	if (!is_pdf(type) && !multipart_is(type))
-		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
-			"send application/pdf, or multipart/form-data with a part named file");
-	if (is_coded(exchange))
-		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
-			"send the document as it is, without a Content-Encoding");
 	return err_ok();
 }
 

@@ -44,18 +44,6 @@ struct err webhooks_check_bare(const struct web_exchange *exchange)
 		     : err_reject(ERR_CODE_BAD_PARAMETER, "this takes no body, or an empty object");
 }
 
-struct err webhooks_check_json(const struct web_exchange *exchange)
-{
-	const struct str coding = web_header(exchange, "content-encoding");
-	struct str rest, media = str_cut(web_header_once(exchange, "content-type"), ';', &rest);
-
-	if (!str_ieq(str_trim(media), STR("application/json")) ||
-		(coding.ptr != NULL && !str_ieq(coding, STR("identity"))))
-		return err_reject(ERR_CODE_UNSUPPORTED_MEDIA,
-			"send application/json, without a Content-Encoding");
-	return err_ok();
-}
-
 struct err webhooks_keep(struct err e, struct webhooks_why *why)
 {
 	if (e.kind == ERR_OK)
@@ -92,7 +80,6 @@ static struct err parse_wish(struct request *request)
 
 	if (arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "");
-	TRY(webhooks_check_json(exchange));
 	return webhooks_keep(wish_read(web_body(exchange), arena, &request->wish), &request->why);
 }
 

@@ -29,9 +29,6 @@ struct err webhooks_id(struct web_exchange *exchange, const char *name, struct i
 enum { WEBHOOKS_BARE_MAX_BYTES = 1024 };
 struct err webhooks_check_bare(const struct web_exchange *exchange) ERR_MUST_USE;
 
-/* ERR_REJECT unsupported-media-type: no application/json, or encoded. */
-struct err webhooks_check_json(const struct web_exchange *exchange) ERR_MUST_USE;
-
 /* Room for the message of a failure that lives in the exchange's arena, which may be gone when the
  * pool thread looks. */
 struct webhooks_why {

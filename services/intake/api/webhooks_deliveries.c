@@ -225,7 +225,6 @@ static struct err parse_filter(struct call *call)
 	TRY(webhooks_id(call->exchange, "id", &one->what.endpoint_id));
 	if (arena == NULL)
 		return err_retry(ERR_CODE_OVERLOADED, "");
-	TRY(webhooks_check_json(call->exchange));
 	struct err e =
 		codec_read_exactly(&filter_type, NULL, web_body(call->exchange), arena, &filter);
 	if (err_is(e, ERR_CODE_BAD_RECORD))

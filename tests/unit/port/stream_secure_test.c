@@ -27,6 +27,7 @@ struct bench {
 	struct side client, server;
 	struct loop_timer *later;
 	char *many;
+	bool stop_at_accept;
 };
 
 static struct tls_rig rig;
@@ -98,6 +99,8 @@ static void on_accept(void *arg, struct stream *stream)
 
 	bench->server.stream = stream;
 	stream_attach(stream, bench->serving, bench->serve, &bench->server);
+	if (bench->stop_at_accept)
+		loop_stop(bench->loop);
 }
 
 static void setup(struct bench *bench, const struct stream_events *serve)
@@ -349,6 +352,26 @@ START_TEST(more_than_its_bound_is_not_kept_early)
 }
 END_TEST
 
+/* The loop goes while a handshake, or the dialling before it, is under way. */
+START_TEST(closes_with_the_loop)
+{
+	struct bench bench;
+
+	setup(&bench, &echoing);
+	bench.stop_at_accept = true;
+	dial(&bench, &counting, true);
+	if (_i == 1) {
+		loop_run(bench.loop);
+		ck_assert_ptr_nonnull(bench.server.stream);
+		stream_close(bench.server.stream);
+	}
+	stream_close(bench.client.stream);
+	teardown(&bench);
+	ck_assert_int_eq(bench.client.closed, 1);
+	ck_assert_int_eq(bench.client.connected, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream_secure");
@@ -361,6 +384,7 @@ int main(void)
 	tcase_add_test(tc, refuses_who_speaks_plainly);
 	tcase_add_loop_test(tc, a_cut_is_no_end, 0, 2);
 	tcase_add_test(tc, leaves_who_is_not_believed);
+	tcase_add_loop_test(tc, closes_with_the_loop, 0, 2);
 	tcase_add_test(tc, more_than_its_bound_is_not_kept_early);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

@@ -20,9 +20,12 @@
 #include "port/web.h"
 #include "port/web_reply.h"
 
-#define H     "Host: a\r\n"
-#define POST  "POST /echo HTTP/1.1\r\n" H
-#define CLOSE "Connection: close\r\n\r\n"
+#define H	  "Host: a\r\n"
+#define POST	  "POST /echo HTTP/1.1\r\n" H
+#define MEDIA	  "POST /media HTTP/1.1\r\n" H "Content-Length: 4\r\n"
+#define CSV	  "Content-Type: text/csv\r\n"
+#define PREFLIGHT "OPTIONS /echo HTTP/1.1\r\n" H "Access-Control-Request-Method: POST\r\n"
+#define CLOSE	  "Connection: close\r\n\r\n"
 
 enum { ANSWER_BYTES = 64 * 1024, BIG_BYTES = 8 * 1024 * 1024, WAIT_S = 10 };
 
@@ -231,6 +234,7 @@ static const struct web_route routes[] = {
 	{ "GET", "/items/{id}/x", item, WEB_BODY_NONE, 0, NULL },
 	{ "GET", "/query", query, WEB_BODY_NONE, 0, NULL },
 	{ "POST", "/echo", echo, WEB_BODY_BUFFERED, 1000, NULL },
+	{ "POST", "/media", echo, WEB_BODY_BUFFERED, 1000, NULL, "text/plain, text/csv" },
 	{ "POST", "/sink", sink, WEB_BODY_STREAM, 0, NULL },
 	{ "POST", "/max", sink, WEB_BODY_STREAM, 1000, NULL },
 	{ "POST", "/slow", slow_sink, WEB_BODY_STREAM, 0, NULL },
@@ -273,6 +277,8 @@ static void start(void)
 	conf.limits.send_idle_ms = 400;
 	conf.limits.linger_ms = 300;
 	conf.limits.connections = 20;
+	conf.cors = (struct web_cors){ "https://app.example, http://localhost:3000", "X-API-Key",
+		"X-Request-Id" };
 	ck_assert_int_eq(web_open(&conf, &server.web).kind, ERR_OK);
 	server.port = web_port(server.web);
 	ck_assert_int_eq(pthread_create(&server.thread, NULL, run, server.loop), 0);

@@ -85,6 +85,20 @@ static const struct {
 	{ "escaped dot segment", "GET /items/%2e%2E/x HTTP/1.1\r\n" H "\r\n", 0 },
 	{ "escaped line end", "GET /items/a%0d%0ab/x HTTP/1.1\r\n" H "\r\n", 0 },
 	{ "not UTF-8", "GET /items/%ff/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "overlong slash", "GET /items/a%c0%afb/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "overlong dot", "GET /items/%c0%ae%c0%ae/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "surrogate", "GET /items/%ed%a0%80/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "dot segment at the end", "GET /hello/. HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "two dots at the end", "GET /items/a/.. HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "dots behind a host", "GET http://a/./hello HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "escaped letter", "GET /%68ello HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "escaped hyphen", "GET /items/a%2db/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "escaped digit", "GET /items/%31/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "escaped dot", "GET /items/a%2eb/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "backslash", "GET /items\\a/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "quote", "GET /items/\"/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "angle bracket", "GET /items/<x>/x HTTP/1.1\r\n" H "\r\n", 0 },
+	{ "escape of an escape's sign, half", "GET /items/%25%3/x HTTP/1.1\r\n" H "\r\n", 0 },
 	{ "bad escape in the query", "GET /query?q=%g1 HTTP/1.1\r\n" H "\r\n", 0 },
 	{ "coding gzip", POST "Transfer-Encoding: gzip\r\n\r\n", 0 },
 	{ "coding gzip, chunked", POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 0 },
@@ -161,7 +175,6 @@ static const struct {
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "\r\n\r\nhello" },
 	{ "\r\nGET /hello HTTP/1.1\r\n" H CLOSE, "200", "hello" },
 	{ "GET http://b:80/hello?x HTTP/1.1\r\n" H CLOSE, "200", "hello" },
-	{ "GET /%68ello HTTP/1.1\r\n" H CLOSE, "200", "hello" },
 	{ "GET /hello HTTP/1.1\r\nhOsT:\t[::1]:80 \r\n" CLOSE, "200", "hello" },
 	{ "GET /hello HTTP/1.1\r\nHost: ex%2dample.com:8080\r\n" CLOSE, "200", "hello" },
 	/* Host is required of HTTP/1.1 only */
@@ -172,6 +185,16 @@ static const struct {
 		"hello" },
 	{ "GET /items/a%20b/x HTTP/1.1\r\n" H CLOSE, "200", "\r\n\r\na b" },
 	{ "GET /items//x HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET //hello HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /hello// HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /hello. HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /Hello HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /hello;a=b HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /hello%20 HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	{ "GET /hello%3F HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
+	/* escaped once more: it is decoded once, so this is no dot and no slash */
+	{ "GET /items/%252e%252e%252f/x HTTP/1.1\r\n" H CLOSE, "200", "\r\n\r\n%2e%2e%2f" },
+	{ "GET /items/a:b@c%C3%A9~%7E/x HTTP/1.1\r\n" H CLOSE, "200", "\r\n\r\na:b@c\xc3\xa9~~" },
 	{ "GET /items/a/x/ HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
 	{ "GET / HTTP/1.1\r\n" H CLOSE, "404", "not-found" },
 	{ "OPTIONS * HTTP/1.1\r\n" H CLOSE, "400", "bad-request" },
@@ -226,7 +249,43 @@ static const struct {
 		"X-Request-Id: a.B-9_\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "X-Content-Type-Options: nosniff\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "Cache-Control: no-store\r\n" },
+	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "Referrer-Policy: no-referrer\r\n" },
+	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200",
+		"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", " GMT\r\n" },
+	/* a body comes as it is, and as what the route takes */
+	{ MEDIA CSV "Content-Encoding: gzip\r\n" CLOSE "abcd", "415",
+		"without a Content-Encoding" },
+	{ MEDIA CSV "Content-Encoding:\r\n" CLOSE "abcd", "415", "without a Content-Encoding" },
+	{ MEDIA CSV "Content-Encoding: identity\r\nContent-Encoding: identity\r\n" CLOSE "abcd",
+		"415", "unsupported-media-type" },
+	{ MEDIA CSV "Content-Encoding: Identity\r\n" CLOSE "abcd", "200", "abcd" },
+	{ POST "Content-Encoding: gzip\r\nContent-Length: 4\r\n" CLOSE "abcd", "200", "abcd" },
+	{ MEDIA CLOSE "abcd", "415", "to be one of: text/plain, text/csv." },
+	{ MEDIA "Content-Type: text/html\r\n" CLOSE "abcd", "415", "unsupported-media-type" },
+	{ MEDIA "Content-Type: text/plainx\r\n" CLOSE "abcd", "415", "unsupported-media-type" },
+	{ MEDIA "Content-Type: text/csv\r\nContent-Type: text/csv\r\n" CLOSE "abcd", "415",
+		"unsupported-media-type" },
+	{ MEDIA "Content-Type:  Text/CSV ; charset=x\r\n" CLOSE "abcd", "200", "abcd" },
+	{ MEDIA "Content-Type: text/plain\r\n" CLOSE "abcd", "200", "abcd" },
+	/* pages of other origins: only those that are listed, each by its own name */
+	{ "GET /hello HTTP/1.1\r\n" H "Origin: https://app.example\r\n" CLOSE, "200",
+		"Vary: Origin\r\nAccess-Control-Allow-Origin: https://app.example\r\n"
+		"Access-Control-Expose-Headers: X-Request-Id\r\n" },
+	{ "GET /nowhere HTTP/1.1\r\n" H "Origin: http://localhost:3000\r\n" CLOSE, "404",
+		"Access-Control-Allow-Origin: http://localhost:3000\r\n" },
+	{ PREFLIGHT "Origin: https://app.example\r\n" CLOSE, "204",
+		"Access-Control-Allow-Methods: POST\r\n"
+		"Access-Control-Allow-Headers: X-API-Key\r\n"
+		"Access-Control-Max-Age: 600\r\n" },
+	{ PREFLIGHT "Origin: https://other.example\r\n" CLOSE, "405", "Allow: POST\r\n" },
+	{ PREFLIGHT "Origin: null\r\n" CLOSE, "405", "Allow: POST\r\n" },
+	{ PREFLIGHT CLOSE, "405", "Allow: POST\r\n" },
+	{ "OPTIONS /echo HTTP/1.1\r\n" H "Origin: https://app.example\r\n" CLOSE, "405",
+		"Allow: POST\r\n" },
+	{ "OPTIONS /nowhere HTTP/1.1\r\n" H "Access-Control-Request-Method: GET\r\n"
+	  "Origin: https://app.example\r\n" CLOSE,
+		"404", "not-found" },
 };
 
 START_TEST(answers_request)
@@ -243,6 +302,41 @@ START_TEST(answers_request)
 	ck_assert(strstr(answer, "Set-Cookie") == NULL);
 	if (strncmp(answers[_i].request, "HEAD", 4) == 0)
 		ck_assert(strcmp(answer + strlen(answer) - 4, "\r\n\r\n") == 0);
+}
+END_TEST
+
+/* Nothing of it for anybody else, nor when the field comes twice. */
+START_TEST(names_no_other_origin)
+{
+	static const char *const origins[] = { "Origin: https://other.example\r\n",
+		"Origin: https://app.example.evil\r\n", "Origin: https://app.exampl\r\n",
+		"Origin: http://app.example\r\n", "Origin: https://APP.example\r\n",
+		"Origin: https://app.example/\r\n", "Origin: *\r\n", "Origin: null\r\n",
+		"Origin:\r\n", "", "Origin: https://app.example\r\nOrigin: https://app.example\r\n",
+		"Origin: https://app.example, http://localhost:3000\r\n" };
+	static char answer[ANSWER_BYTES];
+	char request[300];
+
+	snprintf(request, sizeof request, "GET /hello HTTP/1.1\r\n" H "%s" CLOSE, origins[_i]);
+	ask(request, answer);
+	ck_assert(strncmp(answer, "HTTP/1.1 200 ", 13) == 0);
+	ck_assert(strstr(answer, "Access-Control") == NULL);
+	ck_assert(strstr(answer, "Vary: Origin\r\n") != NULL);
+	ck_assert(strstr(answer, "Strict-Transport-Security") == NULL); /* this wire is plain */
+}
+END_TEST
+
+START_TEST(takes_only_origins_to_list)
+{
+	static const char *const wrong[] = { "*", "https://a, *", "null", "https://", "a.example",
+		"https://a/", "https://A", "https://a b", "https://u@a", "ftp://a", ",",
+		"https://a,,https://b", "https://a?x" };
+	struct web_conf conf = { .address = "127.0.0.1:0", .loop = server.loop };
+	struct web *web = NULL;
+
+	conf.cors.origins = wrong[_i];
+	struct err e = web_open(&conf, &web);
+	ck_assert_msg(e.kind == ERR_REJECT && e.code == ERR_CODE_BAD_CONFIG, "%s", wrong[_i]);
 }
 END_TEST
 
@@ -315,6 +409,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(
 		tc, refuses_malformed_byte_by_byte, 0, sizeof malformed / sizeof *malformed);
 	tcase_add_loop_test(tc, answers_request, 0, sizeof answers / sizeof *answers);
+	tcase_add_loop_test(tc, names_no_other_origin, 0, 12);
+	tcase_add_loop_test(tc, takes_only_origins_to_list, 0, 13);
 	tcase_add_loop_test(tc, bounds_head, 0, sizeof sizes / sizeof *sizes);
 	tcase_add_test(tc, never_ending_head_is_refused);
 	tcase_add_test(tc, framing_may_not_be_endless);
