@@ -14,7 +14,12 @@
 #include "port/stream_tls.h"
 #include "port/tls.h"
 
-enum { EARLY_MAX_BYTES = 1 << 20, ROOM_BYTES = 16 * 1024, FAREWELL_MS = 1000 };
+enum {
+	EARLY_MAX_BYTES = 1 << 20,
+	ROOM_BYTES = 16 * 1024,
+	UNASKED_MAX_BYTES = 64 * 1024,
+	FAREWELL_MS = 1000,
+};
 
 /* What only a stream under TLS needs. */
 struct session {
@@ -23,6 +28,7 @@ struct session {
 	struct loop_timer *timer; /* the handshake's end; then what waits after a pause; then the
 				     farewell's end */
 	struct buf early;	  /* written before the handshake was done */
+	size_t unasked_bytes;	  /* of TLS's own that wait for a peer who takes nothing */
 	bool ready;		  /* the handshake is done */
 	bool ended;		  /* the peer's farewell was told */
 	bool shut;
@@ -86,14 +92,29 @@ static void on_closed(void *arg, struct err why)
 	stream_free(stream);
 }
 
-/* Hands over what the session wants to be sent. */
-static void flush(struct stream *stream)
+/* Hands over what the session wants to be sent; how much it was. */
+static size_t flush(struct stream *stream)
 {
 	size_t size_bytes;
 	char *wire = stream_tls_take(stream->session->tls, &size_bytes);
 
 	if (wire != NULL)
 		stream_tcp_write_take(stream->tcp, wire, size_bytes);
+	return size_bytes;
+}
+
+/* The same for what the peer made TLS say: the owner does not see it, so it is bounded here. */
+static void flush_unasked(struct stream *stream)
+{
+	struct session *session = stream->session;
+
+	session->unasked_bytes += flush(stream);
+	if (stream_tcp_pending_bytes(stream->tcp) == 0)
+		session->unasked_bytes = 0;
+	if (session->unasked_bytes > UNASKED_MAX_BYTES) {
+		tls_count(session->from, TLS_BROKEN);
+		stream_fail(stream, err_retry(ERR_CODE_TLS_FAILED, "the peer takes no answers"));
+	}
 }
 
 /* TLS failed: the alert goes out, then the connection ends. */
@@ -215,7 +236,7 @@ static void pump(struct stream *stream)
 	if (!stream_tls_keep(session->tls))
 		stream_fail(stream, err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory to hold input"));
 	else
-		flush(stream);
+		flush_unasked(stream);
 }
 
 static void on_timer(void *arg)

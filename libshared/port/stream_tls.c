@@ -16,7 +16,11 @@
 
 #include "port/tls.h"
 
-enum { OUT_MAX_BYTES = 64 * 1024 * 1024, WRITE_MAX_BYTES = 1 << 30 };
+enum {
+	OUT_MAX_BYTES = 64 * 1024 * 1024,
+	WRITE_MAX_BYTES = 1 << 30,
+	KEY_UPDATES_MAX = 32, /* without data in between: each costs us more than the peer */
+};
 
 struct stream_tls {
 	SSL *ssl;
@@ -25,6 +29,7 @@ struct stream_tls {
 	struct buf held; /* comes before fed */
 	struct buf out;
 	struct err failure;
+	unsigned key_updates; /* since the last data */
 	bool ready, used, shut;
 };
 
@@ -83,6 +88,20 @@ static bool open_bio(struct stream_tls *tls)
 	return true;
 }
 
+/* OpenSSL's callback: parameters are its own. */
+static void on_message(
+	int is_ours, int version, int type, const void *bytes, size_t len, SSL *ssl, void *arg)
+{
+	struct stream_tls *tls = arg;
+	const uint8_t *message = bytes;
+
+	(void)version;
+	(void)ssl;
+	if (is_ours == 0 && type == SSL3_RT_HANDSHAKE && len > 0 &&
+		message[0] == SSL3_MT_KEY_UPDATE)
+		tls->key_updates++;
+}
+
 /* --- the session --- */
 
 struct stream_tls *stream_tls_new(struct tls *from, const char *host)
@@ -98,6 +117,8 @@ struct stream_tls *stream_tls_new(struct tls *from, const char *host)
 		stream_tls_free(tls);
 		return NULL;
 	}
+	SSL_set_msg_callback(tls->ssl, on_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 	return tls;
 }
 
@@ -163,8 +184,13 @@ enum stream_tls_step stream_tls_step(
 	ERR_clear_error();
 	int got =
 		was_ready ? SSL_read(tls->ssl, room, (int)room_bytes) : SSL_do_handshake(tls->ssl);
+	if (tls->key_updates > KEY_UPDATES_MAX) {
+		tls->failure = err_retry(ERR_CODE_TLS_FAILED, "too many key updates");
+		return STREAM_TLS_FAIL;
+	}
 	if (got > 0) {
 		tls->ready = true;
+		tls->key_updates = 0;
 		*ret_plain = (struct str){ room, was_ready ? (size_t)got : 0 };
 		return was_ready ? STREAM_TLS_DATA : STREAM_TLS_READY;
 	}

@@ -331,6 +331,55 @@ START_TEST(does_not_negotiate_again)
 }
 END_TEST
 
+/* A wish to change the keys, and maybe a byte of data behind it, into the server. */
+static void update_keys(struct raw *raw, struct end *server, bool with_data)
+{
+	char wire[4096];
+
+	ck_assert_int_eq(SSL_key_update(raw->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+	ck_assert_int_eq(SSL_do_handshake(raw->ssl), 1);
+	if (with_data)
+		ck_assert_int_eq(SSL_write(raw->ssl, "x", 1), 1);
+	int len = BIO_read(raw->out, wire, sizeof wire);
+	ck_assert_int_gt(len, 0);
+	stream_tls_feed(server->tls, (struct str){ wire, (size_t)len });
+	run(server);
+}
+
+/* TLS 1.3 changes its keys under way, as often as it likes when there is data in between. */
+START_TEST(keys_change_under_way)
+{
+	struct tls *serving = rig_server(&rig, "server", NULL, false);
+	char plain[64];
+	struct end server;
+	struct raw raw;
+	size_t size;
+
+	raw_open(&raw, TLS1_3_VERSION, NULL);
+	begin(&server, serving, NULL);
+	raw_talk(&raw, &server);
+	for (int i = 0; i < 100; i++) {
+		update_keys(&raw, &server, true);
+		ck_assert_int_eq(server.last, STREAM_TLS_MORE);
+	}
+	ck_assert_uint_eq(server.plain.len, 100);
+	ck_assert(stream_tls_write(server.tls, STR("answer")));
+	char *answer = stream_tls_take(server.tls, &size);
+	BIO_write(raw.in, answer, (int)size);
+	free(answer);
+	ck_assert_int_eq(SSL_read(raw.ssl, plain, sizeof plain), 6);
+	for (int i = 0; i < 32; i++)
+		update_keys(&raw, &server, false);
+	ck_assert_int_eq(server.last, STREAM_TLS_MORE);
+	update_keys(&raw, &server, false); /* nobody needs that */
+	ck_assert_int_eq(server.last, STREAM_TLS_FAIL);
+	ck_assert_str_eq(stream_tls_failure(server.tls).msg, "too many key updates");
+	finish(&server);
+	raw_close(&raw);
+	tls_close(serving);
+}
+END_TEST
+
 /* --- bytes that are no TLS --- */
 
 /* One message of any length, as the first thing a client says. */
@@ -440,6 +489,7 @@ int main(void)
 	tcase_add_loop_test(
 		tc, takes_only_what_is_offered_rightly, 0, sizeof offers / sizeof *offers);
 	tcase_add_test(tc, does_not_negotiate_again);
+	tcase_add_test(tc, keys_change_under_way);
 	tcase_add_loop_test(tc, garbage_fails, 0, 6);
 	tcase_add_loop_test(tc, forged_data_fails, 0, 30);
 	tcase_add_test(tc, holds_no_more_than_its_bound);
