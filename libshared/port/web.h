@@ -55,9 +55,9 @@ struct web_route {
 	size_t body_max;   /* bytes; STREAM: 0 = no ceiling here; a larger Content-Length is 413 at
 			      once */
 	const void *extra; /* the owner's: scopes and the like, see web_route_of */
-	const char *media; /* the Content-Types taken, comma-separated, without parameters: 415 for
-			      others, for none, and for a Content-Encoding; NULL: the handler's
-			      business */
+	const char *media; /* the Content-Types a body may have, comma-separated, without
+			      parameters: 415 for others, for none, and for a Content-Encoding;
+			      NULL: the handler's business */
 };
 
 /* Pages of which other origins may read the answers; all NULL: none. */

@@ -54,7 +54,7 @@ static enum err_code check(
 	ret_detail[0] = '\0';
 	if (is_too_large(route, request))
 		return ERR_CODE_BODY_TOO_LARGE;
-	if (route->media == NULL)
+	if (route->media == NULL || !web_request_has_body(request))
 		return ERR_CODE_NONE;
 	if (is_coded(request)) {
 		snprintf(ret_detail, DETAIL_BYTES,

@@ -114,7 +114,6 @@ START_TEST(any_cut_gives_the_same)
 	ck_assert_mem_eq(client.plain.ptr, much, MUCH_BYTES);
 	/* a farewell of one side leaves the other one's way open */
 	stream_tls_shutdown(client.tls);
-	stream_tls_shutdown(client.tls);
 	talk(&client, &server, pieces[_i]);
 	ck_assert(server.ended && !client.ended);
 	ck_assert(stream_tls_write(server.tls, STR("last words")));
@@ -122,7 +121,6 @@ START_TEST(any_cut_gives_the_same)
 	talk(&client, &server, pieces[_i]);
 	ck_assert(client.ended);
 	ck_assert_uint_eq(client.plain.len, MUCH_BYTES + 10);
-	ck_assert(!stream_tls_has_input(client.tls));
 	finish(&client);
 	finish(&server);
 	tls_close(serving);

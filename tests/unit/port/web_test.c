@@ -261,6 +261,8 @@ static const struct {
 		"415", "unsupported-media-type" },
 	{ MEDIA CSV "Content-Encoding: Identity\r\n" CLOSE "abcd", "200", "abcd" },
 	{ POST "Content-Encoding: gzip\r\nContent-Length: 4\r\n" CLOSE "abcd", "200", "abcd" },
+	{ "POST /media HTTP/1.1\r\n" H "Content-Length: 0\r\n" CLOSE, "200",
+		"Content-Length: 0\r\n" },
 	{ MEDIA CLOSE "abcd", "415", "to be one of: text/plain, text/csv." },
 	{ MEDIA "Content-Type: text/html\r\n" CLOSE "abcd", "415", "unsupported-media-type" },
 	{ MEDIA "Content-Type: text/plainx\r\n" CLOSE "abcd", "415", "unsupported-media-type" },
