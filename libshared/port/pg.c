@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 
 #include "base/clock.h"
+#include "base/sabotage.h"
 #include "port/pg_connect.h"
 #include "port/pg_value.h"
 
@@ -194,6 +195,17 @@ static struct err prepare(struct pg *pg, const struct pg_statement *statement,
 	return err_ok();
 }
 
+static const struct pg_statement set_tenant = { "pg_set_tenant",
+	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
+
+/* As it is, but in tests of what holds when a statement names another tenant. */
+static struct pg_arg argument(const struct pg_statement *statement, struct pg_arg arg)
+{
+	if (arg.kind == PG_KIND_ID && statement != &set_tenant)
+		sabotage_swap("sql_tenant", &arg.id);
+	return arg;
+}
+
 static struct err push(struct pg *pg, const struct pg_statement *statement,
 	const struct pg_arg *args, size_t count, uint8_t kind)
 {
@@ -206,10 +218,11 @@ static struct err push(struct pg *pg, const struct pg_statement *statement,
 	if (pg->conn == NULL)
 		TRY(connect_now(pg));
 	for (size_t i = 0; i < count; i++) {
-		if (args[i].kind == PG_KIND_ARRAY)
-			pg_array_value(args[i].array, &values[i]);
+		const struct pg_arg arg = argument(statement, args[i]);
+		if (arg.kind == PG_KIND_ARRAY)
+			pg_array_value(arg.array, &values[i]);
 		else
-			pg_value_of(&args[i], false, &values[i]);
+			pg_value_of(&arg, false, &values[i]);
 		data[i] = values[i].data;
 		lens[i] = values[i].len;
 		formats[i] = values[i].binary;
@@ -357,8 +370,6 @@ void pg_refresh(struct pg *pg)
 	(void)e;
 }
 
-static const struct pg_statement set_tenant = { "pg_set_tenant",
-	"SELECT set_config('app.current_tenant', $1::uuid::text, true)" };
 static const struct pg_statement begin = { "begin", "BEGIN" };
 static const struct pg_statement commit = { "commit", "COMMIT" };
 static const struct pg_statement rollback = { "rollback", "ROLLBACK" };
@@ -373,8 +384,10 @@ struct err pg_begin(struct pg *pg)
 
 struct err pg_set_tenant(struct pg *pg, struct tenant tenant)
 {
-	const struct pg_arg arg = pg_id(tenant.id);
+	struct pg_arg arg;
 
+	sabotage_swap("session_tenant", &tenant.id);
+	arg = pg_id(tenant.id);
 	/* a batch is mostly runs of one tenant: saying it once a run saves a third of the
 	 * statements */
 	if (pg->block.open && pg->block.known && tenant_eq(pg->block.tenant, tenant))

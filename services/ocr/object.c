@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sabotage.h"
 #include "port/http.h"
 #include "port/s3.h"
 #include "port/seal.h"
@@ -55,7 +56,7 @@ struct err object_check(
 	if (wanted == NULL)
 		return arena_overflow();
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (!is_at(all[i], str_of(wanted)))
+		if (!is_at(all[i], str_of(wanted)) && !sabotage_is("path_check"))
 			return err_reject(ERR_CODE_TENANT_MISMATCH,
 				"a signed path names another object than the job's");
 	return err_ok();

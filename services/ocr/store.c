@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/sabotage.h"
 #include "port/digest.h"
 #include "port/pg.h"
 
@@ -13,7 +14,10 @@ struct err store_load_open_job(struct pg *pg, struct arena *arena, const struct 
 	struct store_open_job *ret_job, bool *ret_open)
 {
 	const struct pg_rows *rows;
-	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_id(key->job_id) };
+	struct store_key wanted = *key;
+	sabotage_swap("document_half", &wanted.tenant.id);
+	sabotage_swap("document_half", &wanted.job_id);
+	const struct pg_arg args[] = { pg_id(wanted.tenant.id), pg_id(wanted.job_id) };
 
 	TRY(pg_query(pg, arena, &load_open_job, args, 2, &rows));
 	if (pg_count(rows) == 0) {

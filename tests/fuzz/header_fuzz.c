@@ -1,7 +1,7 @@
 /*
  * The short texts that strangers send in headers and beside commits, each parser on the same bytes:
- * API key, traceparent, Idempotency-Key, a commit's metadata, a time, an id, a number. What is
- * taken can be written down, and says the same when it is read again.
+ * API key, traceparent, Idempotency-Key, Last-Event-ID, a commit's metadata, a time, an id, a
+ * number. What is taken can be written down, and says the same when it is read again.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "api/auth.h"
 #include "api/idempotency.h"
+#include "api/tail.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/id.h"
@@ -87,6 +88,7 @@ static void read_values(struct str text)
 {
 	char time[CLOCK_TEXT_BYTES], id_text[ID_TEXT_BYTES];
 	struct id id, same;
+	struct tail_id place;
 	uint64_t number;
 	int64_t at, again;
 
@@ -100,6 +102,8 @@ static void read_values(struct str text)
 		must(id_parse(str_of(id_text), &same) && id_eq(id, same));
 		must(str_ieq(text, str_of(id_text)));
 	}
+	if (tail_id_parse(text, &place))
+		must(text.len >= 3 && memchr(text.ptr, '-', text.len) != NULL);
 	if (str_to_u64(text, &number))
 		must(text.len > 0 &&
 			(size_t)snprintf(NULL, 0, "%llu", (unsigned long long)number) <= text.len);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "base/sabotage.h"
 #include "port/digest.h"
 
 enum {
@@ -54,7 +55,7 @@ struct err cursor_parse(
 	if (!encode_base64url_back(text, bytes, sizeof bytes, &len) || len != ALL)
 		return refused;
 	authenticate(key, tenant, bytes, mac);
-	if (!digest_equal(mac, bytes + PLACE_BYTES, MAC_BYTES))
+	if (!digest_equal(mac, bytes + PLACE_BYTES, MAC_BYTES) && !sabotage_is("cursor_check"))
 		return refused;
 	for (unsigned i = 0; i < TIME_BYTES; i++)
 		cursor.created_us = (int64_t)((uint64_t)cursor.created_us << 8 | bytes[i]);

@@ -6,6 +6,7 @@
 #include "api/api_store.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/sabotage.h"
 #include "frame/keyring.h"
 #include "frame/metrics.h"
 #include "intake.h"
@@ -65,7 +66,7 @@ static struct err fetch(
 	char key[REDISKEY_BYTES];
 
 	rediskey_result(call->from.who.tenant, result->job_id, hash, key);
-	const struct str argv[] = { STR("GET"), str_of(key) };
+	const struct str argv[] = { STR("GET"), str_of(sabotage_text("result_key", key)) };
 	const struct redis_command get = { argv, 2, REDIS_TIMEOUT_MS };
 	TRY(redis_call(call->api->intake->redis, &get, arena, &reply));
 	if (reply->kind == REDIS_NIL)

@@ -11,6 +11,7 @@
 #include "api/pressure.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sabotage.h"
 #include "frame/keyring.h"
 #include "frame/metrics.h"
 #include "frame/relay.h"
@@ -175,11 +176,12 @@ static struct err sign_paths(
 	const char *const methods[] = { "GET", "HEAD", "DELETE" };
 	const char **const paths[] = { &command->get_path, &command->head_path,
 		&command->delete_path };
+	const char *key = sabotage_text("signed_path", upload->object_key);
 	int64_t now_ms = clock_wall_ms(), deadline_s = upload->from.who.deadline_s;
 
 	command->expires_at_ms = now_ms + deadline_s * 1000;
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-		const struct s3_presign what = { methods[i], upload->object_key, now_ms,
+		const struct s3_presign what = { methods[i], key, now_ms,
 			deadline_s + PATHS_VALID_S };
 		TRY(s3_presign(upload->api->intake->s3, &what, arena, paths[i]));
 	}
@@ -350,7 +352,9 @@ static struct upload *upload_new(const struct call *call)
 	upload->job_id = id_v7();
 	upload->key_version = admit->key_version;
 	memcpy(upload->idempotency_key, admit->idempotency_key, sizeof upload->idempotency_key);
-	id_format(call->from.who.tenant.id, tenant);
+	struct id owner = call->from.who.tenant.id;
+	sabotage_swap("object_prefix", &owner);
+	id_format(owner, tenant);
 	id_format(upload->job_id, job);
 	snprintf(upload->object_key, sizeof upload->object_key, "%s/%s.enc", tenant, job);
 	count_running(call->api, 1);
