@@ -16,7 +16,7 @@ import yaml
 
 METHODS = ("get", "post", "put", "patch", "delete")
 JOBS, LETTERS = ("done", "pending"), tuple(f"letter-{schema}" for schema in victims.LETTERS)
-OWN, NOBODY = "own", "nobody"  # an id of the second tenant's, one of nobody's
+OWN = "own"  # an id of the second tenant's
 
 # parameters of a path -> which of the first tenant's ids are tried; OWN: mixed with one of the second's
 IDS = {
@@ -27,6 +27,8 @@ IDS = {
     "/v1/dead-letters/{id}/redrive": {"id": LETTERS},
     "/v1/dead-letters/{id}/discard": {"id": LETTERS},
     "/v1/events/{id}": {"id": ("event",)},
+    "/v1/keys/{id}": {"id": ("key",)},
+    "/v1/keys/{id}/rotate": {"id": ("key",)},
     "/v1/webhooks/{id}": {"id": ("endpoint",)},
     "/v1/webhooks/{id}/rotate": {"id": ("endpoint",)},
     "/v1/webhooks/{id}/test": {"id": ("endpoint",)},
@@ -36,10 +38,11 @@ IDS = {
     "/v1/webhooks/{id}/deliveries/{delivery_id}/resend": {"id": ("endpoint", OWN), "delivery_id": ("delivery", OWN)},
 }
 # without an id in the path: query or body that names something of the first, and what is then right
-LISTS = ("/v1/jobs", "/v1/webhooks", "/v1/dead-letters", "/v1/audit")
+LISTS = ("/v1/jobs", "/v1/webhooks", "/v1/dead-letters", "/v1/audit", "/v1/keys")
 OTHERS = {("post", "/v1/extract"): "test_an_idempotency_key_is_its_tenants_own",
           ("post", "/v1/events"): "test_an_event_id_is_its_tenants_own",
-          ("post", "/v1/webhooks"): "makes a new endpoint; names nothing that is there"}
+          ("post", "/v1/webhooks"): "makes a new endpoint; names nothing that is there",
+          ("post", "/v1/keys"): "likewise a key"}
 OPEN = ("/v1/health", "/v1/health/integrations", "/v1/openapi.json", "/docs")
 BODIES = {("patch", "/v1/webhooks/{id}"): {"ordered": True}, ("post", "/v1/webhooks/{id}/resend"): {"state": "failed"}}
 
@@ -91,10 +94,16 @@ def said(answer, params):
     return answer.status, fields, re.sub(r'"(instance|request_id)":\s*"[^"]*"', "", text)
 
 
+def nobodys(word):
+    """An id that nobody has, written like those of its kind."""
+    return uuid.uuid4().hex[:8] if word == "key" else str(uuid.uuid4())
+
+
 def test_every_route_has_a_case():
     known = ({route for route in ROUTES if route[1] in IDS or route[1] in OPEN} | set(OTHERS)
              | {("get", path) for path in LISTS})
     assert set(ROUTES) == known, set(ROUTES) ^ known
+    assert set(IDS) == {path for _, path in WITH_IDS}
     for path, params in IDS.items():
         assert set(re.findall(r"{(\w+)}", path)) == set(params), path
 
@@ -107,7 +116,7 @@ def test_no_id_of_the_first_opens_anything(beta, method, path):
         if all(word == OWN for word, _ in choice):
             continue
         params = {name: own[name] if word == OWN else value for name, (word, value) in zip(ids, choice)}
-        nobody = {name: own[name] if word == OWN else str(uuid.uuid4()) for name, (word, _) in zip(ids, choice)}
+        nobody = {name: own[name] if word == OWN else nobodys(word) for name, (word, _) in zip(ids, choice)}
         answer = ask(beta, method, path, params, body)
         assert answer.status == 404, (params, answer)
         assert said(answer, params) == said(ask(beta, method, path, nobody, body), nobody)
@@ -120,7 +129,7 @@ def test_no_key_of_the_second_tells_an_id_that_is_there_from_one_that_is_not(sui
     for method, path in WITH_IDS:
         words = {name: next(word for word in words if word != OWN) for name, words in IDS[path].items()}
         params = {name: beta.victim.ids[word] for name, word in words.items()}
-        nobody = {name: str(uuid.uuid4()) for name in params}
+        nobody = {name: nobodys(word) for name, word in words.items()}
         answer = ask(client, method, path, params, BODIES.get((method, path)))
         needed = CONTRACT["paths"][path][method]["x-scope"]
         assert answer.status == (404 if needed == scope else 403), (path, answer)

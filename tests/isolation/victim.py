@@ -23,6 +23,7 @@ class Victim:
     def __init__(self, plant, slug="alfa"):
         self.plant, self.slug, self.client, self.ids = plant, slug, plant.client(slug), {}
         self.tenant = plant.tenant_id(slug)
+        self.ids["key"] = plant.keys[slug][3:11]
         plant.ids = {name: plant.tenant_id(name) for name in plant.keys}
         self.keys, self.done_pdf = [belt.fresh_key(), belt.fresh_key()], belt.tiny_pdf(SECRET)
         self.event = {**EVENT, "id": f"alfa-{uuid.uuid4()}"}
@@ -89,10 +90,12 @@ class Victim:
 
     def state(self):
         """What nobody else may change either."""
-        tables = ("intake.jobs", "intake.webhook_endpoints", "outreach.deliveries", "outreach.attempts",
-                  *(f"{schema}.dead_letter" for schema in LETTERS))
-        found = {table: self.plant.stack.psql(f"SELECT t FROM {table} t WHERE tenant_id = '{self.tenant}' ORDER BY 1")
-                 for table in tables}
+        mine = f"tenant_id = '{self.tenant}'"
+        one = f"{mine} AND delivery_id = '{self.ids['delivery']}'"  # outreach goes on with its own
+        tables = {"intake.jobs": mine, "intake.api_keys": mine, "intake.webhook_endpoints": mine, "outreach.deliveries": one,
+                  "outreach.attempts": one, **{f"{schema}.dead_letter": mine for schema in LETTERS}}
+        found = {table: self.plant.stack.psql(f"SELECT t FROM {table} t WHERE {where} ORDER BY 1")
+                 for table, where in tables.items()}
         found["objects"] = [key for key in self.plant.objects() if key.startswith(self.tenant)]
         return found
 
