@@ -3,10 +3,10 @@
  * which other one then catches what would leak. In a build without ESTEIRA_SABOTAGE (every release)
  * a switch is nothing at all.
  *
- * Names in use: session_tenant, sql_tenant (port/pg.c, port/pg_value.c); record_key
- * (frame/outbox.c), record_header (model/envelope.c); object_prefix, signed_path
- * (intake/api/upload.c); path_check (ocr/object.c); document_half (ocr/store.c); tenant_key
- * (frame/keyring.c); result_key (intake/api/result.c); cursor_check (intake/api/cursor.c).
+ * Names in use: session_tenant, sql_tenant (port/pg.c); record_key (frame/outbox.c), record_header
+ * (model/envelope.c); object_prefix, signed_path (intake/api/upload.c); path_check (ocr/object.c);
+ * document_half (ocr/store.c); tenant_key (frame/keyring.c); result_key (intake/api/result.c);
+ * cursor_check (intake/api/cursor.c); key_cache (intake/api/key_cache.c).
  */
 #ifndef ESTEIRA_BASE_SABOTAGE_H
 #define ESTEIRA_BASE_SABOTAGE_H

@@ -17,6 +17,7 @@ import victim as victims
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/security.md"
 LAYERS = {
+    "key": "whose key it is belongs to the hash of the key that was sent",
     "statement": "the tenant in every statement's WHERE",
     "row-level security": "the tenant policies of Postgres",
     "record": "key and header of a record name one tenant",
@@ -262,6 +263,15 @@ def unchecked_cursor(scene):
     return True
 
 
+def mixed_cache(scene):
+    """What is known of the first one's key is answered for the second one's."""
+    with layers.sabotaged(scene.plant, "intake", ["key_cache"]):
+        scene.victim.client.get("/v1/jobs")
+        answer = scene.beta.call("GET", "/v1/jobs", 500)
+        assert not scene.victim.leaked(answer)
+    return True
+
+
 def altered_path(scene):
     """The second tenant's signature on the first one's object, as if ocr.jobs could be read."""
     job, _ = scene.upload()
@@ -279,6 +289,7 @@ def altered_path(scene):
 
 
 ROWS = (
+    Row("the cache of keys answers another's", "a request", "key", mixed_cache),
     Row("the session's tenant is the other's", "every GET with the other's ids", "statement", read_with_both_off),
     Row("the tenant in every statement is the other's", "every GET with the other's ids", "row-level security",
         caught_reading("sql_tenant")),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "base/encode.h"
 #include "frame/service.h"
 #include "intake.h"
 #include "port/web.h"
@@ -52,11 +53,22 @@ static void note_tenant(const struct front_ask *ask)
 		memcpy(note->tenant, ask->who.slug, sizeof note->tenant);
 }
 
+/* The answer is about the key that was sent, whatever the cache may have mixed up. */
+static bool is_of(const struct front_ask *ask, const struct auth_who *who)
+{
+	char sent[DIGEST_HEX_BYTES];
+
+	encode_hex(ask->key.key.hash, sizeof ask->key.key.hash, sent);
+	return strcmp(sent, who->key_hash) == 0;
+}
+
 static void on_key(struct key_cache_ask *part, struct err e, const struct auth_who *who)
 {
 	struct front_ask *ask = ASK_OF(part, key);
 	const struct front_gate *gate = web_route_of(ask->exchange)->extra;
 
+	if (e.kind == ERR_OK && !is_of(ask, who))
+		e = err_fatal(ERR_CODE_INTERNAL, "what is known of a key is another key's");
 	if (e.kind == ERR_OK) {
 		ask->who = *who;
 		note_tenant(ask);

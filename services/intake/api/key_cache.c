@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/clock.h"
+#include "base/sabotage.h"
 #include "frame/pool.h"
 
 enum { WAYS = 4, SETS = KEY_CACHE_KEYS / WAYS };
@@ -33,6 +34,19 @@ static size_t set_of(const uint8_t *hash)
 	return ((size_t)hash[0] << 8 | hash[1]) % SETS;
 }
 
+/* What a cache that mixes its keys up would answer. */
+static const struct key_cache_entry *anybody(
+	const struct key_cache *cache, const uint8_t *hash, int64_t now_ms)
+{
+	for (size_t i = 0; i < KEY_CACHE_KEYS; i++) {
+		const struct key_cache_entry *entry = &cache->sets[i / WAYS][i % WAYS];
+		if (entry->until_ms > now_ms && entry->e.kind == ERR_OK &&
+			memcmp(entry->hash, hash, DIGEST_BYTES) != 0)
+			return entry;
+	}
+	return NULL;
+}
+
 const struct key_cache_entry *key_cache_get(
 	const struct key_cache *cache, const uint8_t *hash, int64_t now_ms)
 {
@@ -41,7 +55,7 @@ const struct key_cache_entry *key_cache_get(
 	for (size_t i = 0; i < WAYS; i++)
 		if (set[i].until_ms > now_ms && memcmp(set[i].hash, hash, DIGEST_BYTES) == 0)
 			return &set[i];
-	return NULL;
+	return sabotage_is("key_cache") ? anybody(cache, hash, now_ms) : NULL;
 }
 
 void key_cache_put(struct key_cache *cache, const struct key_cache_entry *entry, int64_t since_ms)
