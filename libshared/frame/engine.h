@@ -30,10 +30,11 @@ struct engine_names {
 	const char *group;
 	const char *const *topics; /* full names of what is read */
 	size_t topic_count;
-	char owner[96];	      /* of claims: unique per process start */
-	int64_t replay_max;   /* records a rewind may hold without confirmation */
-	struct pg_conf pg;    /* role esteira_<service> */
-	struct pg_conf frame; /* role esteira_frame_<service> */
+	char owner[96];	       /* of claims: unique per process start */
+	int64_t replay_max;    /* records a rewind may hold without confirmation */
+	struct pg_conf pg;     /* role esteira_<service> */
+	struct pg_conf frame;  /* role esteira_frame_<service> */
+	struct pg_conf pooled; /* pg through a pooler, or pg itself */
 	struct kafka_conf kafka;
 	struct kafka_watch *watch; /* of what kafka.ear hears; NULL: nobody watches */
 };

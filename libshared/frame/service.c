@@ -97,6 +97,11 @@ const struct pg_conf *service_frame_pg(struct service_context *context)
 	return &context->names.frame;
 }
 
+const struct pg_conf *service_pooled_pg(struct service_context *context)
+{
+	return &context->names.pooled;
+}
+
 const struct kafka_conf *service_kafka(struct service_context *context)
 {
 	return &context->names.kafka;
@@ -185,6 +190,8 @@ static struct err check_roles(struct service_context *context)
 		struct err e = check_role(&context->names.pg, arena);
 		if (e.kind == ERR_OK)
 			e = check_role(&context->names.frame, arena);
+		if (e.kind == ERR_OK && context->names.pooled.pooled)
+			e = check_role(&context->names.pooled, arena);
 		if (e.kind != ERR_RETRY)
 			return arena_keep_err(context->arena, e);
 		LOG(LOG_WARN, "service.waits_for_postgres", LOG_ERR(e));
@@ -392,7 +399,14 @@ static struct err configure(struct service_context *context)
 	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
 		conf_forget(t->items);
 	log_init(service->name, context->conf.instance, level_of(context->conf.log_level));
-	return service_conf_names(service, &context->conf, context->arena, &context->names);
+	TRY(service_conf_names(service, &context->conf, context->arena, &context->names));
+	struct secret *pooler =
+		service->pooler_of == NULL ? NULL : service->pooler_of(context->own_conf);
+	context->names.pooled = context->names.pg;
+	context->names.pooled.pooled = pooler != NULL;
+	if (pooler != NULL)
+		context->names.pooled.live_url = pooler;
+	return err_ok();
 }
 
 static int configure_and_run(struct service_context *context, bool only_print)

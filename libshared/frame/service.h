@@ -21,6 +21,7 @@ struct metrics;
 struct pg_conf;
 struct pg_pool;
 struct relay;
+struct secret;
 struct service_context;
 
 struct service {
@@ -32,6 +33,8 @@ struct service {
 	int threads;	  /* handlers at once; 0 = 2 */
 	/* The same when the configuration decides. May be NULL. */
 	int (*threads_of)(const void *conf);
+	/* Postgres URI of a pooler for service_pooled_pg(), NULL = none. May be NULL. */
+	struct secret *(*pooler_of)(const void *conf);
 	/* Before any thread exists (fork here); conf is filled, and members behind its table may be
 	 * set for open. May be NULL. */
 	struct err (*prepare)(void *conf, struct arena *arena);
@@ -68,6 +71,9 @@ const struct outbox_conf *service_outbox(struct service_context *context);
 const struct pg_conf *service_pg(struct service_context *context); /* esteira_<service> */
 const struct pg_conf *service_frame_pg(
 	struct service_context *context); /* esteira_frame_<service> */
+/* The service's role through its pooler, which serves one transaction at a time; service_pg()
+ * when there is none. */
+const struct pg_conf *service_pooled_pg(struct service_context *context);
 const struct kafka_conf *service_kafka(struct service_context *context);
 const char *service_instance(struct service_context *context);
 struct pg_pool *service_pool(struct service_context *context); /* of the workers; give back soon */

@@ -176,19 +176,23 @@ static bool is_prepared(const struct pg *pg, const struct pg_statement *statemen
 	return false;
 }
 
-static struct err prepare(struct pg *pg, const struct pg_statement *statement,
-	const struct pg_value *values, size_t count)
-{
+/* A statement's parameters as libpq wants them. */
+struct call {
+	int count;
 	Oid types[ARGS_MAX];
+	const char *data[ARGS_MAX];
+	int lens[ARGS_MAX], formats[ARGS_MAX];
+};
 
+static struct err prepare(
+	struct pg *pg, const struct pg_statement *statement, const struct call *call)
+{
 	if (is_prepared(pg, statement))
 		return err_ok();
 	if (pg->prepared_count == PREPARED_MAX)
 		return err_fatal(
 			ERR_CODE_INTERNAL, "more prepared statements than a connection may have");
-	for (size_t i = 0; i < count; i++)
-		types[i] = values[i].oid;
-	if (PQsendPrepare(pg->conn, statement->name, statement->sql, (int)count, types) != 1)
+	if (PQsendPrepare(pg->conn, statement->name, statement->sql, call->count, call->types) != 1)
 		return away(pg);
 	pg->prepared[pg->prepared_count++] = statement;
 	pg->expects[pg->queued++] = TO_PREPARE;
@@ -206,12 +210,28 @@ static struct pg_arg argument(const struct pg_statement *statement, struct pg_ar
 	return arg;
 }
 
+/* A pooler's next session knows nothing that this one was told. */
+static struct err send_call(
+	struct pg *pg, const struct pg_statement *statement, const struct call *call)
+{
+	int sent;
+
+	if (pg->conf.pooled) {
+		sent = PQsendQueryParams(pg->conn, statement->sql, call->count, call->types,
+			call->data, call->lens, call->formats, 1);
+	} else {
+		TRY(prepare(pg, statement, call));
+		sent = PQsendQueryPrepared(pg->conn, statement->name, call->count, call->data,
+			call->lens, call->formats, 1);
+	}
+	return sent == 1 ? err_ok() : away(pg);
+}
+
 static struct err push(struct pg *pg, const struct pg_statement *statement,
 	const struct pg_arg *args, size_t count, uint8_t kind)
 {
 	struct pg_value values[ARGS_MAX];
-	const char *data[ARGS_MAX];
-	int lens[ARGS_MAX], formats[ARGS_MAX];
+	struct call call = { .count = (int)count };
 
 	if (count > ARGS_MAX)
 		return err_fatal(ERR_CODE_INTERNAL, "more parameters than a statement may have");
@@ -223,15 +243,14 @@ static struct err push(struct pg *pg, const struct pg_statement *statement,
 			pg_array_value(arg.array, &values[i]);
 		else
 			pg_value_of(&arg, false, &values[i]);
-		data[i] = values[i].data;
-		lens[i] = values[i].len;
-		formats[i] = values[i].binary;
+		call.types[i] = values[i].oid;
+		call.data[i] = values[i].data;
+		call.lens[i] = values[i].len;
+		call.formats[i] = values[i].binary;
 	}
 	if (pg->queued + 2 > QUEUE_MAX)
 		TRY(pg_sync(pg));
-	TRY(prepare(pg, statement, values, count));
-	if (PQsendQueryPrepared(pg->conn, statement->name, (int)count, data, lens, formats, 1) != 1)
-		return away(pg);
+	TRY(send_call(pg, statement, &call));
 	pg->expects[pg->queued++] = kind;
 	return err_ok();
 }
@@ -426,6 +445,8 @@ struct err pg_listen(struct pg *pg, const char *channel)
 {
 	char sql[80];
 
+	if (pg->conf.pooled)
+		return err_fatal(ERR_CODE_INTERNAL, "a pooler's session cannot listen");
 	TRY(pg_sync(pg));
 	if (pg->conn == NULL)
 		TRY(connect_now(pg));

@@ -2,8 +2,8 @@
  * One Postgres connection, used by one thread at a time, always in libpq's pipeline mode: pg_push
  * queues a statement without waiting, pg_query sends all that is queued plus one statement and
  * reads the answers, so a transaction costs as many round trips as it has questions. Statements are
- * prepared once per connection. Sources: PostgreSQL manual 34.5 "Pipeline Mode", appendix A
- * (SQLSTATE).
+ * prepared once per connection, but for one through a pooler. Sources: PostgreSQL manual 34.5
+ * "Pipeline Mode", appendix A (SQLSTATE).
  */
 #ifndef ESTEIRA_PORT_PG_H
 #define ESTEIRA_PORT_PG_H
@@ -28,6 +28,9 @@ struct pg_conf {
 	 * the file is looked at again and, if it changed, one more try is made */
 	struct secret *live_url; /* only without url */
 	struct secret *password; /* NULL: as the URL says */
+	bool pooled; /* a pooler (PgBouncer) gives a session for one transaction at a time: nothing
+		      * is asked of the session, statements are not prepared, and the time limits
+		      * are those of the role; no pg_listen */
 };
 
 /* A statement with its name; identity is the address, so statements are static const. */

@@ -29,15 +29,16 @@ static bool is_stale(const struct current *current)
 
 static PGconn *attempt(const struct pg_conf *conf, const char *url, const char *password)
 {
-	char options[192];
+	char options[192] = "";
 	/* what comes behind dbname overrides what stands in it; an empty value does not count */
 	const char *const keys[] = { "dbname", "password", "application_name", "options",
 		"connect_timeout", "tcp_user_timeout", "keepalives_idle", NULL };
 
-	snprintf(options, sizeof options,
-		"-c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 "
-		"-c statement_timeout=30000 -c idle_session_timeout=%d -c timezone=UTC",
-		conf->idle_session_ms);
+	if (!conf->pooled) /* PgBouncer refuses them, or loses them when told not to */
+		snprintf(options, sizeof options,
+			"-c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000 "
+			"-c statement_timeout=30000 -c idle_session_timeout=%d -c timezone=UTC",
+			conf->idle_session_ms);
 	const char *const values[] = { url, password, conf->application, options, "3", "5000", "10",
 		NULL };
 	return PQconnectdbParams(keys, values, 1);

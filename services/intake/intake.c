@@ -50,7 +50,7 @@ const struct conf_item intake_conf_items[] = {
 		NULL, "How long a request's head may take, milliseconds; longer is answered 408." },
 	{ "ESTEIRA_HTTP_BODY_IDLE_MS", CONF_INT, AT(limits.body_idle_ms), "30000", 100, 600000,
 		NULL, "How long a body may stand still, milliseconds; longer is answered 408." },
-	{ "ESTEIRA_HTTP_THREADS", CONF_INT, AT(request_threads), "8", 1, 64, NULL,
+	{ "ESTEIRA_HTTP_THREADS", CONF_INT, AT(pool.threads), "8", 1, 64, NULL,
 		"Threads, each with a Postgres connection, that answer requests." },
 	{ "ESTEIRA_INTAKE_PENDING_MAX", CONF_INT, AT(lag_max), "1000", 0, 1000000000, NULL,
 		"Pending jobs from which uploads are answered 503; 0 = only the estimate counts." },
@@ -59,6 +59,9 @@ const struct conf_item intake_conf_items[] = {
 	{ "ESTEIRA_RATE_REDIS_MS", CONF_INT, AT(limits.rate_redis_ms), "100", 10, 60000, NULL,
 		"How long a rate limit waits for Redis before this process counts for itself, "
 		"milliseconds." },
+	{ "ESTEIRA_PG_REQUEST_URL", CONF_LIVE, AT(pool.pg_url), "", 0, 0, NULL,
+		"Postgres URI of the role esteira_intake through PgBouncer, for what requests ask; "
+		"default ESTEIRA_PG_URL." },
 	{ "ESTEIRA_REDIS_URL", CONF_SECRET, AT(redis_url), NULL, 0, 0, NULL,
 		"redis(s)://[[user]:password@]host:port/db; must neither persist nor evict." },
 	{ "ESTEIRA_REDIS_PASSWORD", CONF_LIVE, AT(wires.redis_password), "", 0, 0, NULL,
@@ -82,6 +85,11 @@ const struct conf_item intake_conf_items[] = {
 	KEYRING_CONF_ITEMS(struct intake_conf, seal),
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
+
+struct secret *intake_pooler(const void *conf)
+{
+	return ((const struct intake_conf *)conf)->pool.pg_url;
+}
 
 static struct err open_storage(struct intake *intake)
 {
@@ -152,8 +160,8 @@ static struct err open_parts(struct intake *intake)
 {
 	const struct pool_conf pool = {
 		.loop = service_loop(intake->service),
-		.pg = service_pg(intake->service),
-		.threads = (unsigned)intake->conf->request_threads,
+		.pg = service_pooled_pg(intake->service),
+		.threads = (unsigned)intake->conf->pool.threads,
 		.arena_bytes = REQUEST_ARENA_BYTES,
 		.queue_max = REQUEST_QUEUE_MAX,
 	};

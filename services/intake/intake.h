@@ -39,12 +39,18 @@ struct intake_wires {
 	struct secret *redis_password; /* NULL: the URL's */
 };
 
+/* The threads that answer requests, and their way to Postgres. */
+struct intake_pool {
+	int64_t threads;
+	struct secret *pg_url; /* NULL = the workers' */
+};
+
 struct intake_conf {
 	const char *http_listen;
 	struct intake_limits limits;
 	struct intake_wires wires;
 	int64_t document_max_bytes;
-	int64_t request_threads;
+	struct intake_pool pool;
 	int64_t lag_max; /* pending jobs that answer 503; 0 = off */
 	int64_t orphan_age_s;
 	const char *redis_url;
@@ -71,7 +77,8 @@ struct intake {
 	int draining;	       /* parts that SIGTERM still waits for; loop thread */
 };
 
-/* The hooks of struct service; state is a struct intake. */
+/* The hooks of struct service; conf is a struct intake_conf, state a struct intake. */
+struct secret *intake_pooler(const void *conf);
 struct err intake_open(struct service_context *service, const void *conf, void **ret_state)
 	ERR_MUST_USE;
 void intake_drain(void *state);

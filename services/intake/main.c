@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 		.topics = topics,
 		.conf = intake_conf_items,
 		.conf_size = sizeof(struct intake_conf),
+		.pooler_of = intake_pooler,
 		.open = intake_open,
 		.drain = intake_drain,
 		.stop = intake_stop,

@@ -35,7 +35,7 @@ v1_dead_letters  intake:S
 NEIGHBOUR = {"inbox": " intake:s", "dead_letter": " intake:s"}
 
 OWN = """
-intake.tenants            intake:S ocr:s outreach:s frame_intake:*S lookup:*s
+intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s
 intake.api_keys           intake:S lookup:*s
 intake.tenant_keys        intake:S ocr:s outreach:s
 intake.partners           frame_intake:*S
@@ -45,6 +45,7 @@ intake.idempotency        intake:SI frame_intake:*SD
 intake.deliveries         intake:SI
 intake.ip_addresses       intake:SI owner:*SD
 intake.webhook_endpoints  intake:SIUD outreach:s
+intake.v1_tenants             frame_intake:*S frame_ocr:*S frame_audit:*S frame_outreach:*S
 intake.v1_open_jobs           ocr:S
 intake.v1_tenant_keys         intake:S ocr:S outreach:S
 intake.v1_webhook_endpoints   outreach:S

@@ -233,10 +233,10 @@ def relations_near(cur, name):
 
 def present(cur, name, column, is_table):
     """What is there, by the superuser's eyes; a view may ask for the tenant itself."""
-    if is_table:
-        cur.execute(f"SELECT {column} FROM {name}")
-        return [row[0] for row in cur.fetchall()]
-    found = []
+    cur.execute(f"SELECT {column} FROM {name}")
+    found = [row[0] for row in cur.fetchall()]
+    if is_table or found:
+        return found
     for tenant in (A, B):
         cur.execute("SELECT set_config('app.current_tenant', %s, true)", (tenant,))
         cur.execute(f"SELECT {column} FROM {name} WHERE {column} = %s", (tenant,))
@@ -309,7 +309,7 @@ def try_lookups(cur, runner):
             got = columns_of(runner, "intake", None, f"SELECT tenant_id FROM intake.key_lookup({value})")
             if got != ([tenant] if start is key_hash else []):
                 yield f"intake.key_lookup({value}): {got}"
-    cur.execute("SELECT count(*) FROM intake.ip_addresses")
+    cur.execute("SELECT count(*) FROM intake.ip_addresses WHERE created_at < now() - interval '6 months'")
     old = [cur.fetchone()[0]]
     for role in ("intake", "frame_intake"):
         if columns_of(runner, role, None, "SELECT intake.ip_expire()") != old:

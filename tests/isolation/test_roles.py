@@ -62,7 +62,8 @@ def test_no_service_starts_as_superuser(database, service):
     """Not even as one whose names resolve as the service's do."""
     database.psql(f"ALTER ROLE postgres SET search_path = {service}")
     try:
-        for name in ("ESTEIRA_PG_URL", "ESTEIRA_PG_FRAME_URL"):
+        names = ["ESTEIRA_PG_URL", "ESTEIRA_PG_FRAME_URL"]
+        for name in names + (["ESTEIRA_PG_REQUEST_URL"] if service == "intake" else []):
             code, log = start(database, service, **{name: database.psql_url()})
             assert code == 1
             assert '"unsafe-role"' in log, log
