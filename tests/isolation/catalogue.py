@@ -144,13 +144,14 @@ def grants(now, declared):
               if role not in rights.NOLOGIN[:1] for verb in verbs.lstrip("*")}
     yield from differ("grant", found, wanted)
     for (name, role, verb), columns in some.items():
-        yield from differ(f"{verb} of {role} on {name}", columns, expected_columns(now, whole, name, role))
+        yield from differ(f"{verb} of {role} on {name}", columns, expected_columns(now, whole, (name, role, verb)))
 
 
-def expected_columns(now, whole, name, role):
+def expected_columns(now, whole, place):
     """Which columns a small letter stands for."""
-    if (name, role) in rights.COLUMNS:
-        return set(rights.COLUMNS[name, role].split())
+    if place in rights.COLUMNS:
+        return set(rights.COLUMNS[place].split())
+    name, role, _ = place
     if role == "operator":
         return {c for r in now["relations"] if r["name"] == name for c in r["columns"]} - set(rights.CONTENT)
     return {c for r in now["reads"] if r["name"] == name and (r["view"], role) in whole for c in r["columns"]}

@@ -13,7 +13,7 @@ NOLOGIN = ("owner", "lookup")
 MEMBERS = {("backup", "pg_read_all_data"), ("migrator", "pg_read_all_data"), ("migrator", "pg_write_all_data")}
 
 # About partitions or partners, not about tenants.
-WITHOUT_TENANT = ("fence", "progress", "attempt", "partners")
+WITHOUT_TENANT = ("fence", "progress", "attempt", "partners", "plans")
 INSERT_ONLY = ("audit.audit_logs", "audit.operations")  # by trigger, for every role
 CONTENT = ("key", "headers", "payload")  # of records: never the operator's
 
@@ -36,7 +36,8 @@ NEIGHBOUR = {"inbox": " intake:s", "dead_letter": " intake:s"}
 
 OWN = """
 intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s
-intake.api_keys           intake:S lookup:*s
+intake.api_keys           intake:SIu lookup:*s
+intake.plans              lookup:*S
 intake.tenant_keys        intake:S ocr:s outreach:s
 intake.partners           frame_intake:*S
 intake.partner_tenants    frame_intake:*S
@@ -60,9 +61,10 @@ outreach.v1_attempts          intake:S
 # Columns of a small letter. The operator's are all but CONTENT; those of who reads a view are the
 # ones the view reads; the others:
 COLUMNS = {
-    ("intake.tenants", "lookup"): "tenant_id slug state deadline_s",
-    ("intake.api_keys", "lookup"): "tenant_id key_id key_hash partner scopes expires_at revoked_at",
-    ("outreach.deliveries", "frame_outreach"): "tenant_id delivery_id endpoint_id event_id round created_at",
+    ("intake.tenants", "lookup", "S"): "tenant_id slug state deadline_s plan",
+    ("intake.api_keys", "intake", "U"): "expires_at revoked_at",
+    ("intake.api_keys", "lookup", "S"): "tenant_id key_id key_hash partner scopes expires_at revoked_at",
+    ("outreach.deliveries", "frame_outreach", "S"): "tenant_id delivery_id endpoint_id event_id round created_at",
 }
 # Permissive policies that let through less than everything, with what they ask for.
 CONDITIONS = {
