@@ -178,7 +178,7 @@ def of_role(name, role, verbs, found):
         quals = [p["qual"] if p["qual"] is not None else p["with_check"] for p in found
                  if p["permissive"] and (p["cmd"] == "*" or VERB[p["cmd"]] == verb)]
         condition = rights.CONDITIONS.get((name, role, verb))
-        if quals != [f"({condition})" if condition else "true"]:
+        if quals != [condition or "true"]:
             yield f"{name}: {verb} of {role} is let through by {quals}"
     walls = [(p["cmd"], p["qual"], p["with_check"]) for p in found if not p["permissive"]]
     if walls != ([] if verbs.startswith("*") else [("*", TENANT, TENANT)]):

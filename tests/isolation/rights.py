@@ -13,7 +13,8 @@ NOLOGIN = ("owner", "lookup")
 MEMBERS = {("backup", "pg_read_all_data"), ("migrator", "pg_read_all_data"), ("migrator", "pg_write_all_data")}
 
 # About partitions or partners, not about tenants.
-WITHOUT_TENANT = ("fence", "progress", "attempt", "partners", "plans")
+WITHOUT_TENANT = ("fence", "progress", "attempt", "partners", "plans", "cursor_key")
+SINGLE = ("intake.cursor_key",)  # one row there is, and no more
 INSERT_ONLY = ("audit.audit_logs", "audit.operations")  # by trigger, for every role
 CONTENT = ("key", "headers", "payload")  # of records: never the operator's
 
@@ -35,10 +36,11 @@ v1_dead_letters  intake:S
 NEIGHBOUR = {"inbox": " intake:s", "dead_letter": " intake:s"}
 
 OWN = """
-intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s
+intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s owner:*S
 intake.api_keys           intake:SIu lookup:*s
 intake.plans              lookup:*S
-intake.tenant_keys        intake:S ocr:s outreach:s
+intake.tenant_keys        intake:S ocr:s outreach:s owner:*SU
+intake.cursor_key         frame_intake:*S
 intake.partners           frame_intake:*S
 intake.partner_tenants    frame_intake:*S
 intake.jobs               intake:SIU ocr:s frame_intake:*SU
@@ -67,10 +69,15 @@ COLUMNS = {
     ("outreach.deliveries", "frame_outreach", "S"): "tenant_id delivery_id endpoint_id event_id round created_at",
 }
 # Permissive policies that let through less than everything, with what they ask for.
+ERASING = "(state = ANY (ARRAY['erasing'::text, 'erased'::text]))"
+OF_ERASING = "(EXISTS ( SELECT FROM intake.tenants t WHERE (t.tenant_id = tenant_keys.tenant_id)))"
 CONDITIONS = {
-    ("intake.idempotency", "frame_intake", "D"): "created_at < (now() - '14 days'::interval)",
-    ("intake.ip_addresses", "owner", "S"): "created_at < (now() - '6 mons'::interval)",
-    ("intake.ip_addresses", "owner", "D"): "created_at < (now() - '6 mons'::interval)",
+    ("intake.tenants", "owner", "S"): ERASING,
+    ("intake.tenant_keys", "owner", "S"): OF_ERASING,
+    ("intake.tenant_keys", "owner", "U"): OF_ERASING,
+    ("intake.idempotency", "frame_intake", "D"): "(created_at < (now() - '14 days'::interval))",
+    ("intake.ip_addresses", "owner", "S"): "(created_at < (now() - '6 mons'::interval))",
+    ("intake.ip_addresses", "owner", "D"): "(created_at < (now() - '6 mons'::interval))",
 }
 
 # Function: owner, whose rights it runs with, who may call it.
@@ -84,6 +91,7 @@ HOME.tenant_redrive(uuid[],text)           owner definer intake
 HOME.tenant_discard(uuid[],text)           owner definer intake
 intake.key_lookup(bytea)                   lookup definer intake
 intake.ip_expire()                         owner definer intake frame_intake
+intake.destroy_tenant_keys(uuid)           owner definer intake frame_intake
 audit.refuse_change()                      owner invoker
 """
 
@@ -93,6 +101,7 @@ VALUES = {
     "api_keys.key_id": "'{n:08x}'",
     "api_keys.key_hash": "sha256('{n}')",
     "tenant_keys.version": "{n}",
+    "cursor_key.key": "decode(repeat('00', 32), 'hex')",
     "partners.slug": "'p-{n}'",
     "jobs.key_half": "'half'",
     "jobs.expires_at": "now() + interval '1 day'",

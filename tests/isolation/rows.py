@@ -73,7 +73,8 @@ def plant(cur):
     """A row of A and one of B in every table; of the tenants themselves the ones all others are of."""
     cur.execute("SET session_replication_role = replica")  # no order among tables
     for table, tenant in itertools.product(tables(cur).values(), (A, B)):
-        cur.execute(insert(table, tenant))
+        if table.name not in rights.SINGLE:
+            cur.execute(insert(table, tenant))
     cur.execute("SET session_replication_role = origin")
 
 
@@ -317,6 +318,18 @@ def try_lookups(cur, runner):
             yield f"intake.ip_expire: {role} does not delete {old}"
 
 
+def try_destroy(cur, runner):
+    """The keys of a tenant that is being erased, and of no other."""
+    cur.execute("SAVEPOINT erasing")
+    cur.execute("UPDATE intake.tenants SET state = 'erasing' WHERE tenant_id = %s", (A,))
+    for role in ("intake", "frame_intake"):
+        for tenant, wanted in ((A, [0 if runner.login else 1]), (B, [0])):  # a login does not see the change
+            got = columns_of(runner, role, None, f"SELECT intake.destroy_tenant_keys('{tenant}')")
+            if got != wanted:
+                yield f"intake.destroy_tenant_keys: {role} for {tenant} {got}"
+    cur.execute("ROLLBACK TO erasing")
+
+
 def try_functions(cur, runner):
     """What each is for works, and whoever is not named may not call it."""
     for home in rights.SCHEMAS:
@@ -326,6 +339,7 @@ def try_functions(cur, runner):
                 if (got := columns_of(runner, role, None, f"SELECT {home}.{call}")) != wanted:
                     yield f"{home}.{call}: {role} got {got}"
     yield from try_lookups(cur, runner)
+    yield from try_destroy(cur, runner)
     yield from try_callers(cur, runner)
 
 
