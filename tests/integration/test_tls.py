@@ -178,7 +178,7 @@ class Secured:
 @pytest.fixture(scope="module", name="secured")
 def make_secured(samples):  # pylint: disable=unused-argument
     """Everything of ours under TLS but Kafka and Postgres, which are librdkafka's and libpq's."""
-    with rig.temporary(("alfa",), ()) as plant:
+    with rig.temporary(("alfa",), (), secure=False) as plant:  # its own wires, also on a secure stack
         yield Secured(plant)
 
 
