@@ -159,6 +159,9 @@ def test_nothing_in_temporary_folders(plant, handled, search):  # pylint: disabl
     for name in plant.services:
         pids = [plant.stack.pid(name), *plant.stack.leftovers(name)]
         for pid in filter(None, pids):
+            if os.geteuid() != 0:  # of a process that is not dumpable only root sees this
+                assert os.stat(f"/proc/{pid}/fd").st_uid == 0
+                continue
             for fd in os.scandir(f"/proc/{pid}/fd"):
                 try:
                     target = os.readlink(fd.path)
