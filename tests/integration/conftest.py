@@ -73,7 +73,7 @@ def make_plant(samples):  # pylint: disable=unused-argument
 def make_secure(samples):  # pylint: disable=unused-argument
     """A rig with every wire secured and all services; prova is a tenant for tests."""
     with rig.temporary(("alfa",), secure=True) as plant:
-        plant.stack.estctl("tenant", "create", "prova", "--name", "Prova", "--test")
+        plant.stack.tenant("prova", "Prova", "--test")
         plant.keys["prova"] = plant.stack.key("prova")
         plant.start("outreach", ESTEIRA_OUTREACH_CA_FILE=plant.stack.authority.ca_file)
         yield plant
