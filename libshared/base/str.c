@@ -174,6 +174,16 @@ static bool buf_reserve(struct buf *buf, size_t len)
 	return true;
 }
 
+void *buf_extend(struct buf *buf, size_t len)
+{
+	if (!buf_reserve(buf, len))
+		return NULL;
+	void *room = buf->ptr + buf->len;
+	buf->len += len;
+	buf->ptr[buf->len] = '\0';
+	return room;
+}
+
 void buf_add(struct buf *buf, const void *data, size_t len)
 {
 	if (!buf_reserve(buf, len))

@@ -50,6 +50,8 @@ struct buf {
 void buf_done(struct buf *buf);	 /* frees the memory; the struct may be used again */
 void buf_clear(struct buf *buf); /* keeps the memory */
 void buf_add(struct buf *buf, const void *data, size_t len);
+/* The room of len bytes more, to be written by the caller at once; NULL when they do not fit. */
+void *buf_extend(struct buf *buf, size_t len);
 void buf_add_str(struct buf *buf, struct str text);
 void buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str buf_str(const struct buf *buf);

@@ -47,7 +47,7 @@ struct seal_writer;
 /*
  * Begins a document of at most capacity_bytes (e.g. the request's Content-Length: what multipart
  * framing leaves over becomes padding). ret_half_b takes SEAL_HALF_BYTES: it belongs into the job's
- * row and nowhere else. Heap: about 17 KiB. ERR_FATAL out-of-memory.
+ * row and nowhere else. Heap: below 2 KiB. ERR_FATAL out-of-memory.
  */
 struct err seal_doc_writer_new(const struct seal_context *context, uint64_t capacity_bytes,
 	struct seal_writer **ret_writer, uint8_t *ret_half_b) ERR_MUST_USE;

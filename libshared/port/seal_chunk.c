@@ -9,7 +9,7 @@
 #include "port/digest.h"
 #include "port/seal.h"
 
-enum { NONCE_BYTES = 12, STAGE_BYTES = 16384 };
+enum { NONCE_BYTES = 12 };
 
 struct seal_chunk {
 	EVP_CIPHER_CTX *cipher;
@@ -23,7 +23,6 @@ struct seal_chunk {
 	uint8_t nonce[SEAL_CHUNK_NONCE_BYTES];
 	uint8_t tag[SEAL_TAG_BYTES];
 	uint8_t header[SEAL_CHUNK_HEADER_MAX];
-	uint8_t stage[STAGE_BYTES]; /* ciphertext on its way out */
 };
 
 static uint64_t count_of(uint64_t plain_bytes)
@@ -114,19 +113,18 @@ static void chunk_next(struct seal_chunk *chunk)
 	chunk->begun = false;
 }
 
-/* Encrypts the first len bytes of plain (at most the chunk's rest) and drops them. */
+/* Encrypts the first bytes of plain, at most the chunk's rest, into their place in out, and drops
+ * them; an out that is full stays as it is and says so itself. */
 static bool encrypt_some(struct seal_chunk *chunk, struct str *plain, struct buf *out)
 {
 	size_t rest = chunk_bytes(chunk) - chunk->used;
 	size_t len = plain->len < rest ? plain->len : rest;
 	int made = 0;
 
-	if (len > STAGE_BYTES)
-		len = STAGE_BYTES;
-	if (len > 0 && EVP_EncryptUpdate(chunk->cipher, chunk->stage, &made,
-			       (const uint8_t *)plain->ptr, (int)len) != 1)
+	uint8_t *to = len == 0 ? NULL : buf_extend(out, len);
+	if (to != NULL && EVP_EncryptUpdate(chunk->cipher, to, &made, (const uint8_t *)plain->ptr,
+				  (int)len) != 1)
 		return false;
-	buf_add(out, chunk->stage, (size_t)made);
 	chunk->used += len;
 	*plain = (struct str){ len > 0 ? plain->ptr + len : plain->ptr, plain->len - len };
 	return true;
