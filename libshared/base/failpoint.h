@@ -5,7 +5,8 @@
  *
  * Names in use: before_pg_commit, after_pg_commit (transact.c); before_kafka_commit
  * (consumer_commit.c); in_revoke (consumer_assign.c); in_replay_open (replay.c), after_replay_open
- * (takeover.c); in_redrive (transact.c); effect_sending (transact_work.c); relay_sent (relay.c).
+ * (takeover.c); in_redrive (transact.c); effect_sending (transact_work.c); relay_sent (relay.c);
+ * erase_batch (erase.c).
  */
 #ifndef ESTEIRA_BASE_FAILPOINT_H
 #define ESTEIRA_BASE_FAILPOINT_H

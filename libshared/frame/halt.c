@@ -11,6 +11,7 @@
 struct entry {
 	struct tenant tenant;
 	enum tenant_state state;
+	int64_t since_ms;
 };
 
 struct halt {
@@ -23,7 +24,9 @@ struct halt {
 
 /* 65,536 = HALT_TENANTS_MAX */
 static const struct pg_statement load = { "halt_load",
-	"SELECT tenant_id, state FROM intake.v1_tenants WHERE state <> 'active' "
+	"SELECT tenant_id, state, "
+	"(extract(epoch FROM clock_timestamp() - state_at) * 1000)::bigint FROM intake.v1_tenants "
+	"WHERE state <> 'active' "
 	"ORDER BY state = 'erased', state_at DESC LIMIT 65536" };
 /* 5,000 = HALT_RELEASE_MAX. One probe a tenant that has such rows, however many he has. */
 static const struct pg_statement release = { "halt_release",
@@ -84,7 +87,8 @@ enum tenant_state halt_state(struct halt *halt, struct tenant tenant)
 	return state;
 }
 
-size_t halt_list(struct halt *halt, enum tenant_state state, struct tenant *ret_tenants, size_t max)
+size_t halt_list(
+	struct halt *halt, enum tenant_state state, struct halt_tenant *ret_tenants, size_t max)
 {
 	size_t found = 0;
 
@@ -93,7 +97,8 @@ size_t halt_list(struct halt *halt, enum tenant_state state, struct tenant *ret_
 	pthread_rwlock_rdlock(&halt->lock);
 	for (size_t i = 0; i < halt->count && found < max; i++)
 		if (halt->entries[i].state == state)
-			ret_tenants[found++] = halt->entries[i].tenant;
+			ret_tenants[found++] = (struct halt_tenant){ halt->entries[i].tenant,
+				halt->entries[i].since_ms };
 	pthread_rwlock_unlock(&halt->lock);
 	return found;
 }
@@ -122,7 +127,8 @@ struct err halt_turn(struct halt *halt, struct pg *pg, struct arena *arena)
 	if (fresh == NULL)
 		return err_retry(ERR_CODE_OUT_OF_MEMORY, "no memory for the halted tenants");
 	for (size_t i = 0; i < count; i++)
-		fresh[i] = (struct entry){ { pg_get_id(rows, i, 0) }, state_of(rows, i) };
+		fresh[i] = (struct entry){ { pg_get_id(rows, i, 0) }, state_of(rows, i),
+			pg_get_int(rows, i, 2) };
 	qsort(fresh, count, sizeof *fresh, compare);
 	pthread_rwlock_wrlock(&halt->lock);
 	struct entry *old = halt->entries;

@@ -30,9 +30,14 @@ void halt_free(struct halt *halt); /* NULL is fine */
  */
 enum tenant_state halt_state(struct halt *halt, struct tenant tenant);
 
+struct halt_tenant {
+	struct tenant tenant;
+	int64_t since_ms; /* how long he had been in the state when it was last asked, at least */
+};
+
 /* Those in a state, at most max; -> how many. Any thread. */
 size_t halt_list(
-	struct halt *halt, enum tenant_state state, struct tenant *ret_tenants, size_t max);
+	struct halt *halt, enum tenant_state state, struct halt_tenant *ret_tenants, size_t max);
 
 /* Asks when it is time. One thread, with a connection of esteira_frame_<service>. Failures:
  * pg_query; what was known stays known. */

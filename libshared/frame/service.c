@@ -41,6 +41,11 @@ struct drain {
 	bool begun, own_done;
 };
 
+struct chores {
+	struct loop_timer *news; /* of secrets */
+	struct erase *erase;
+};
+
 struct service_context {
 	const struct service *service;
 	struct service_conf conf;
@@ -53,7 +58,7 @@ struct service_context {
 	struct admin *admin;
 	struct engine *engine;
 	struct drain drain;
-	struct loop_timer *news; /* of secrets */
+	struct chores chores;
 	_Atomic bool failed;
 };
 
@@ -217,8 +222,8 @@ static struct err open_loop(struct service_context *context)
 	TRY(loop_signal(context->loop, SIGTERM, on_terminate, context));
 	TRY(loop_signal(context->loop, SIGINT, on_terminate, context));
 	TRY(loop_timer_new(context->loop, on_drain_turn, context, &context->drain.timer));
-	TRY(loop_timer_new(context->loop, on_news_turn, context, &context->news));
-	loop_timer_start(context->news, NEWS_MS, NEWS_MS);
+	TRY(loop_timer_new(context->loop, on_news_turn, context, &context->chores.news));
+	loop_timer_start(context->chores.news, NEWS_MS, NEWS_MS);
 	context->health = health_new();
 	context->metrics = admin_metrics_new(context->service->name, ESTEIRA_VERSION);
 	context->names.watch = kafka_watch_new(&context->names.kafka);
@@ -276,6 +281,18 @@ static int thread_count(const struct service_context *context)
 	return service->threads > 0 ? service->threads : THREADS_DEFAULT;
 }
 
+static struct err open_erase(struct service_context *context)
+{
+	const struct erase_conf conf = { .plan = context->service->erase,
+		.pg = &context->names.pg,
+		.halt = engine_halt(context->engine),
+		.state = context->state,
+		.fail = on_fail,
+		.arg = context };
+
+	return erase_open(&conf, &context->chores.erase);
+}
+
 static struct err open_all(struct service_context *context)
 {
 	const struct service *service = context->service;
@@ -286,6 +303,7 @@ static struct err open_all(struct service_context *context)
 	if (service->open != NULL)
 		TRY(service->open(context, context->own_conf, &context->state));
 	TRY(engine_start(context->engine, service->routes, thread_count(context), context->state));
+	TRY(open_erase(context));
 	return open_admin(context);
 }
 
@@ -313,6 +331,7 @@ static void *stop_main(void *arg)
 {
 	struct service_context *context = arg;
 
+	erase_close(context->chores.erase);
 	engine_stop(context->engine);
 	if (context->service->stop != NULL && context->state != NULL)
 		context->service->stop(context->state);
@@ -339,7 +358,7 @@ static void close_all(struct service_context *context)
 	if (context->service->close != NULL && context->state != NULL)
 		context->service->close(context->state);
 	loop_timer_free(context->drain.timer);
-	loop_timer_free(context->news);
+	loop_timer_free(context->chores.news);
 	loop_close(context->loop);
 	engine_close(context->engine);
 	metrics_free(context->metrics);

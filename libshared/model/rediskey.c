@@ -41,3 +41,11 @@ void rediskey_alive(const char *instance, char *ret_key)
 {
 	snprintf(ret_key, REDISKEY_BYTES, "ocr:alive:%.128s", instance);
 }
+
+void rediskey_all_of(struct tenant tenant, char *ret_pattern)
+{
+	char tenant_text[ID_TEXT_BYTES];
+
+	id_format(tenant.id, tenant_text);
+	snprintf(ret_pattern, REDISKEY_BYTES, "*%s*", tenant_text);
+}

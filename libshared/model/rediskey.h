@@ -31,6 +31,9 @@ void rediskey_alive(const char *instance, char *ret_key);
  * tenant's. "rate:<class>:<tenant>:<key id>" */
 void rediskey_rate(const char *class, struct tenant tenant, const char *key_id, char *ret_key);
 
+/* For SCAN: every key of a tenant, whatever it is for. */
+void rediskey_all_of(struct tenant tenant, char *ret_pattern);
+
 /* For SCAN: every alive key. */
 #define REDISKEY_ALIVE_PATTERN "ocr:alive:*"
 

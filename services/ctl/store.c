@@ -17,7 +17,8 @@ static const struct pg_statement select_tenants = { "store_select_tenants",
 	"SELECT slug, name, state, deadline_s, is_test, created_at, plan FROM intake.tenants "
 	"ORDER BY slug" };
 static const struct pg_statement find_tenant = { "store_find_tenant",
-	"SELECT tenant_id FROM intake.tenants WHERE slug = $1" };
+	"SELECT tenant_id, state, state IN ('erasing', 'erased') FROM intake.tenants "
+	"WHERE slug = $1" };
 
 /* --- the connection --- */
 
@@ -158,6 +159,12 @@ struct err store_find_tenant(
 	TRY(pg_query(pg, arena, &find_tenant, &arg, 1, &rows));
 	if (pg_count(rows) == 0)
 		return not_found(arena, "tenant", slug);
+	if (pg_get_int(rows, 0, 2) != 0) {
+		const char *msg = arena_printf(arena,
+			"tenant %s is %s: nothing is made for it, and its slug is not given again",
+			slug, pg_get_text(rows, 0, 1));
+		return err_reject(ERR_CODE_BAD_TRANSITION, msg == NULL ? slug : msg);
+	}
 	ret_tenant->id = pg_get_id(rows, 0, 0);
 	return err_ok();
 }

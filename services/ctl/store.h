@@ -59,7 +59,7 @@ extern const struct codec_type store_tenants;
 struct err store_list_tenants(struct pg *pg, struct arena *arena, struct codec_list *ret_rows)
 	ERR_MUST_USE;
 
-/* ERR_REJECT not-found. */
+/* ERR_REJECT not-found; bad-transition: it is being erased or was, nothing may be made for it. */
 struct err store_find_tenant(struct pg *pg, struct arena *arena, const char *slug,
 	struct tenant *ret_tenant) ERR_MUST_USE;
 

@@ -31,6 +31,29 @@ static const struct pg_statement select_tenant = { "store_life_show",
 	" AND d.state = 'pending') "
 	"FROM intake.tenants t WHERE t.slug = $1" };
 
+/* query_to_xml runs a query made of a name: so a table that is new is counted too. */
+static const struct pg_statement count_rows = { "store_life_count",
+	"SELECT tbl, fate, n FROM (SELECT c.oid::regclass::text AS tbl, CASE WHEN c.relname IN "
+	"('audit_logs', 'operations', 'erasures', 'inbox', 'replay', 'tenants') "
+	"THEN 'stays' ELSE 'goes' END AS fate, (xpath('/row/n/text()', query_to_xml(format("
+	"'SELECT count(*) AS n FROM %s WHERE tenant_id = %L', c.oid::regclass, t.tenant_id), "
+	"false, true, '')))[1]::text::bigint AS n FROM intake.tenants t, pg_class c "
+	"JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' "
+	"WHERE t.slug = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+	"AND c.relnamespace IN (SELECT oid FROM pg_namespace "
+	"WHERE nspname IN ('intake', 'ocr', 'audit', 'outreach'))) AS counted "
+	"WHERE n > 0 ORDER BY fate, tbl" };
+static const struct pg_statement progress = { "store_life_progress",
+	"SELECT s.name, CASE WHEN e.done_at IS NOT NULL THEN 'done' WHEN e.tenant_id IS NOT NULL "
+	"THEN 'running' ELSE 'waiting' END, e.done_at, coalesce(e.counts, '{}')::text "
+	"FROM intake.tenants t CROSS JOIN (VALUES ('audit'), ('intake'), ('ocr'), ('outreach')) "
+	"AS s (name) LEFT JOIN (SELECT 'audit' AS service, * FROM audit.erasures "
+	"UNION ALL SELECT 'intake', * FROM intake.erasures "
+	"UNION ALL SELECT 'ocr', * FROM ocr.erasures "
+	"UNION ALL SELECT 'outreach', * FROM outreach.erasures) AS e "
+	"ON e.service = s.name AND e.tenant_id = t.tenant_id "
+	"WHERE t.slug = $1 AND t.state IN ('erasing', 'erased') ORDER BY s.name" };
+
 static struct err not_found(struct arena *arena, const char *slug)
 {
 	const char *msg = arena_printf(arena, "there is no tenant %s", slug);
@@ -144,5 +167,68 @@ struct err store_life_show(
 		.dead = pg_get_int(rows, 0, 10),
 		.deliveries = pg_get_int(rows, 0, 11),
 	};
+	return err_ok();
+}
+
+#define ROW(member, kind) CODEC_FIELD(struct store_life_row, member, kind, CODEC_PLAIN, true, 0)
+
+static const struct codec_field row_fields[] = {
+	ROW(table, CODEC_TEXT),
+	ROW(fate, CODEC_TEXT),
+	ROW(rows, CODEC_INT),
+	CODEC_END,
+};
+const struct codec_type store_life_rows = { "estctl.tenant.rows", sizeof(struct store_life_row),
+	row_fields };
+
+struct err store_life_count(
+	struct pg *pg, struct arena *arena, const char *slug, struct codec_list *ret_rows)
+{
+	const struct pg_arg arg = pg_text(slug);
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &count_rows, &arg, 1, &rows));
+	if (pg_count(rows) == 0) /* his own row is one */
+		return not_found(arena, slug);
+	struct store_life_row *items = arena_alloc(arena, pg_count(rows) * sizeof *items);
+	if (items == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < pg_count(rows); i++)
+		items[i] = (struct store_life_row){ .table = pg_get_text(rows, i, 0),
+			.fate = pg_get_text(rows, i, 1),
+			.rows = pg_get_int(rows, i, 2) };
+	*ret_rows = (struct codec_list){ items, pg_count(rows) };
+	return err_ok();
+}
+
+#define ERASURE(member, kind, required)                                                            \
+	CODEC_FIELD(struct store_life_erasure, member, kind, CODEC_PLAIN, required, 0)
+
+static const struct codec_field erasure_fields[] = {
+	ERASURE(service, CODEC_TEXT, true),
+	ERASURE(state, CODEC_TEXT, true),
+	ERASURE(done_at, CODEC_TIME, false),
+	ERASURE(counts, CODEC_TEXT, true),
+	CODEC_END,
+};
+const struct codec_type store_life_erasures = { "estctl.tenant.erasure",
+	sizeof(struct store_life_erasure), erasure_fields };
+
+struct err store_life_progress(
+	struct pg *pg, struct arena *arena, const char *slug, struct codec_list *ret_rows)
+{
+	const struct pg_arg arg = pg_text(slug);
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &progress, &arg, 1, &rows));
+	struct store_life_erasure *items = arena_alloc(arena, pg_count(rows) * sizeof *items + 1);
+	if (items == NULL)
+		return arena_overflow();
+	for (size_t i = 0; i < pg_count(rows); i++)
+		items[i] = (struct store_life_erasure){ .service = pg_get_text(rows, i, 0),
+			.state = pg_get_text(rows, i, 1),
+			.done_at = pg_is_null(rows, i, 2) ? CODEC_NO_INT : pg_get_time(rows, i, 2),
+			.counts = pg_get_text(rows, i, 3) };
+	*ret_rows = (struct codec_list){ items, pg_count(rows) };
 	return err_ok();
 }

@@ -40,6 +40,31 @@ struct store_life_tenant {
 };
 extern const struct codec_type store_life_tenants;
 
+/* Rows of a tenant in one table, and what an erasure does with them: "goes", or "stays" (the trail,
+ * the proof, what ends with its partition); store_life_rows is the table of the struct. */
+struct store_life_row {
+	const char *table, *fate;
+	int64_t rows;
+};
+extern const struct codec_type store_life_rows;
+
+/* Of every table that knows tenants, from the catalogue; those without a row are left out. Reads
+ * all of them. ERR_REJECT not-found. */
+struct err store_life_count(struct pg *pg, struct arena *arena, const char *slug,
+	struct codec_list *ret_rows) ERR_MUST_USE;
+
+/* How far a service is with erasing a tenant; store_life_erasures is the table of the struct. */
+struct store_life_erasure {
+	const char *service, *state; /* "waiting", "running", "done" */
+	int64_t done_at;	     /* wall ms, CODEC_NO_INT */
+	const char *counts;	     /* JSON */
+};
+extern const struct codec_type store_life_erasures;
+
+/* One for each service; none of a tenant who is not being erased. */
+struct err store_life_progress(struct pg *pg, struct arena *arena, const char *slug,
+	struct codec_list *ret_rows) ERR_MUST_USE;
+
 /* ERR_REJECT not-found. */
 struct err store_life_show(struct pg *pg, struct arena *arena, const char *slug,
 	struct store_life_tenant *ret_tenant) ERR_MUST_USE;

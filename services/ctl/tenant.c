@@ -81,6 +81,8 @@ static struct err create(const struct command_call *call)
 	tenant.wrapped = (struct str){ (const char *)blob.bytes, blob.len };
 	TRY(store_open(call->config->pg_owner_url, call->arena, &pg));
 	TRY(store_create_tenant(pg, call->arena, &tenant, &created));
+	if (!created) /* one that was erased keeps its slug: the trail names it */
+		TRY(store_find_tenant(pg, call->arena, tenant.slug, &tenant.tenant));
 	if (created)
 		printf("tenant %s created\n", tenant.slug);
 	else

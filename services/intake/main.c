@@ -6,6 +6,7 @@
 #include "intake.h"
 #include "job/events.h"
 #include "job/handle.h"
+#include "tenant/forget.h"
 #include "webhook/events.h"
 #include "webhook/handle.h"
 
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
 		.stop = intake_stop,
 		.close = intake_close,
 		.ready = intake_ready,
+		.erase = &tenant_forget,
 	};
 
 	return service_run(&service, argc, argv);

@@ -5,6 +5,7 @@
 #include "events.h"
 #include "fanout.h"
 #include "outreach.h"
+#include "store.h"
 
 /* An event is told once: a replay compares and sends nothing. */
 #define DOCUMENT(name)                                                                             \
@@ -36,6 +37,8 @@ static const struct route routes[] = {
 
 static const enum topic topics[] = { TOPIC_INTAKE_EVENTS, TOPIC_OUTREACH_COMMANDS, TOPIC_COUNT };
 
+static const struct erase_plan erase = { .steps = store_erase_steps };
+
 int main(int argc, char **argv)
 {
 	static const struct service service = {
@@ -48,6 +51,7 @@ int main(int argc, char **argv)
 		.open = outreach_open,
 		.stop = outreach_stop,
 		.close = outreach_close,
+		.erase = &erase,
 	};
 
 	return service_run(&service, argc, argv);

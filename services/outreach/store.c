@@ -63,6 +63,13 @@ static const struct pg_statement forget = { "store_forget",
 	"AND e.kind = 'webhook' AND e.effect_key = g.key) "
 	"SELECT count(*) FROM gone" };
 
+static const struct pg_statement erase_deliveries = { "store_erase_deliveries",
+	ERASE_ROWS("deliveries") };
+const struct erase_step store_erase_steps[] = {
+	{ "deliveries", &erase_deliveries },
+	{ NULL, NULL },
+};
+
 static struct err take_endpoints(
 	struct arena *arena, const struct pg_rows *rows, struct store_endpoints *ret_endpoints)
 {

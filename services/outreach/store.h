@@ -8,9 +8,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "frame/erase.h"
 #include "model/tenant.h"
 
 struct pg;
+
+/* What is a tenant's; attempts go with their delivery. */
+extern const struct erase_step store_erase_steps[];
 
 enum { STORE_ENDPOINTS_MAX = 64, STORE_RESEND_MAX = 500, STORE_FORGET_MAX = 2000 };
 

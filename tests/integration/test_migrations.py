@@ -189,6 +189,12 @@ MUTATIONS = {
     "handled events' view of all tenants": (
         "CREATE OR REPLACE VIEW intake.v1_handled WITH (security_invoker = true) AS SELECT tenant_id,"
         " event_id, grp, handled_at FROM intake.inbox", "handled.sql", "intake: the view shows"),
+    "rows deleted of a tenant in use": (
+        "DROP POLICY esteira_intake_erasing ON intake.jobs", "tenants.sql",
+        "deletes from intake.jobs of a tenant who is active"),
+    "a right to delete without that policy": (
+        "GRANT DELETE ON audit.audit_logs TO esteira_audit", "tenants.sql",
+        "deletes from audit.audit_logs of a tenant who is active"),
     "trail without its trigger": (
         "ALTER TABLE audit.audit_logs DISABLE TRIGGER insert_only", "audit.sql", "audit.audit_logs"),
     "trigger of ordinary sessions only": (

@@ -3,6 +3,8 @@ import rights
 
 TENANT = ("(tenant_id = ( SELECT (NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::uuid"
           ' AS "nullif"))')
+ERASING = ("(EXISTS ( SELECT FROM intake.tenants t WHERE ((t.tenant_id = {}.tenant_id) AND"
+           " (t.state = 'erasing'::text))))")
 VERB = {"SELECT": "S", "INSERT": "I", "UPDATE": "U", "DELETE": "D", "r": "S", "a": "I", "w": "U", "d": "D"}
 HERE = "n.nspname IN ('intake', 'ocr', 'audit', 'outreach')"
 
@@ -180,8 +182,11 @@ def of_role(name, role, verbs, found):
         condition = rights.CONDITIONS.get((name, role, verb))
         if quals != [condition or "true"]:
             yield f"{name}: {verb} of {role} is let through by {quals}"
-    walls = [(p["cmd"], p["qual"], p["with_check"]) for p in found if not p["permissive"]]
-    if walls != ([] if verbs.startswith("*") else [("*", TENANT, TENANT)]):
+    walls = {(p["cmd"], p["qual"], p["with_check"]) for p in found if not p["permissive"]}
+    wanted = set() if verbs.startswith("*") else {("*", TENANT, TENANT)}
+    if (name, role) in rights.ERASERS:
+        wanted.add(("d", ERASING.format(name.split(".")[1]), None))
+    if walls != wanted:
         yield f"{name}: the tenant policy of {role} is {walls}"
 
 

@@ -47,6 +47,9 @@ def of_policies(now):
         if p["permissive"]:
             yield Mutation("policy to everybody", f"ALTER POLICY {place} TO PUBLIC", name)
             continue
+        if p["cmd"] == "d":  # the second wall, of who is being erased
+            yield Mutation("erasing policy weakened", f"ALTER POLICY {place} USING (true)", name, True, role)
+            continue
         yield Mutation("tenant policy weakened", f"ALTER POLICY {place} USING (true) WITH CHECK (true)", name, True, role)
         yield Mutation("tenant policy reads all", f"ALTER POLICY {place} USING (true)", name, True, role)
         verbs = rights.relations()[name][role]

@@ -29,24 +29,26 @@ replay       HOME:*SIUD frame_HOME:*SIUD operator:*S
 attempt      HOME:*SIUD frame_HOME:*SIUD operator:*S
 parked       HOME:*SIUD frame_HOME:*SIUD operator:*s owner:*SIUD
 dead_letter  HOME:*SIUD frame_HOME:*SIUD operator:*s owner:*SU
+erasures     HOME:SIU
 v1_handled       intake:S
 v1_dead_letters  intake:S
+v1_erasures      intake:S
 """
-# What intake may read of the others' frame tables, through the two views above.
-NEIGHBOUR = {"inbox": " intake:s", "dead_letter": " intake:s"}
+# What intake may read of the others' frame tables, through the views above.
+NEIGHBOUR = {"inbox": " intake:s", "dead_letter": " intake:s", "erasures": " intake:s"}
 
 OWN = """
-intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s owner:*S
-intake.api_keys           intake:SIu lookup:*s
+intake.tenants            intake:S ocr:s outreach:s frame_intake:*S frame_ocr:*s frame_audit:*s frame_outreach:*s lookup:*s owner:*SU
+intake.api_keys           intake:SIDu lookup:*s
 intake.plans              lookup:*S
-intake.tenant_keys        intake:S ocr:s outreach:s owner:*SU
+intake.tenant_keys        intake:SD ocr:s outreach:s owner:*SU
 intake.cursor_key         frame_intake:*S
-intake.partners           frame_intake:*S
-intake.partner_tenants    frame_intake:*S
-intake.jobs               intake:SIU ocr:s frame_intake:*SU
-intake.idempotency        intake:SI frame_intake:*SD
-intake.deliveries         intake:SI
-intake.ip_addresses       intake:SI owner:*SD
+intake.partners           frame_intake:*S owner:*SD
+intake.partner_tenants    frame_intake:*S owner:*SD
+intake.jobs               intake:SIUD ocr:s frame_intake:*SU
+intake.idempotency        intake:SID frame_intake:*SD
+intake.deliveries         intake:SID
+intake.ip_addresses       intake:SID owner:*SD
 intake.webhook_endpoints  intake:SIUD outreach:s
 intake.v1_tenants             frame_intake:*S frame_ocr:*S frame_audit:*S frame_outreach:*S
 intake.v1_open_jobs           ocr:S
@@ -55,7 +57,7 @@ intake.v1_webhook_endpoints   outreach:S
 audit.audit_logs          audit:SI intake:s
 audit.operations          audit:SI
 audit.v1_entries              intake:S
-outreach.deliveries       outreach:SIU intake:s frame_outreach:*sD
+outreach.deliveries       outreach:SIUD intake:s frame_outreach:*sD
 outreach.attempts         outreach:SI intake:S
 outreach.v1_deliveries        intake:S
 outreach.v1_attempts          intake:S
@@ -78,7 +80,14 @@ CONDITIONS = {
     ("intake.idempotency", "frame_intake", "D"): "(created_at < (now() - '14 days'::interval))",
     ("intake.ip_addresses", "owner", "S"): "(created_at < (now() - '6 mons'::interval))",
     ("intake.ip_addresses", "owner", "D"): "(created_at < (now() - '6 mons'::interval))",
+    ("intake.tenants", "owner", "U"): "(state = 'erasing'::text)",
+    ("intake.partner_tenants", "owner", "D"): "(EXISTS ( SELECT FROM intake.tenants t WHERE ((t.tenant_id ="
+                                              " partner_tenants.tenant_id) AND (t.state = 'erasing'::text))))",
 }
+# Who deletes rows of a tenant, and of one who is being erased alone: a second wall.
+ERASERS = {*((f"intake.{table}", "intake") for table in ("api_keys", "tenant_keys", "jobs", "idempotency",
+                                                         "deliveries", "ip_addresses")),
+           ("outreach.deliveries", "outreach")}
 
 # Function: owner, whose rights it runs with, who may call it.
 FUNCTIONS = """
@@ -92,6 +101,9 @@ HOME.tenant_discard(uuid[],text)           owner definer intake
 intake.key_lookup(bytea)                   lookup definer intake
 intake.ip_expire()                         owner definer intake frame_intake
 intake.destroy_tenant_keys(uuid)           owner definer intake frame_intake
+intake.erasing_tenant()                    owner invoker
+intake.partners_erase()                    owner definer intake
+intake.tenant_erased()                     owner definer intake
 audit.refuse_change()                      owner invoker
 """
 

@@ -10,6 +10,7 @@ import psycopg2
 import rights
 
 A, B = "a0000000-0000-4000-8000-000000000000", "b0000000-0000-4000-8000-000000000000"
+C = "c0000000-0000-4000-8000-000000000000"  # is being erased
 OF_TYPE = {
     "uuid": "gen_random_uuid()", "text": "'x{n}'", "integer": "{n}", "bigint": "{n}", "bytea": "'x'",
     "timestamp with time zone": "now()", "inet": "'192.0.2.1'", "jsonb": "'{{}}'", "text[]": "'{{}}'",
@@ -75,6 +76,13 @@ def plant(cur):
     for table, tenant in itertools.product(tables(cur).values(), (A, B)):
         if table.name not in rights.SINGLE:
             cur.execute(insert(table, tenant))
+    for table in tables(cur).values():
+        if table.name == "intake.tenants" or (table.name, table.name.split(".")[0]) in rights.ERASERS:
+            cur.execute(insert(table, C))
+    cur.execute("UPDATE intake.tenants SET state = 'erasing' WHERE tenant_id = %s", (C,))
+    cur.execute("INSERT INTO intake.partners (slug, name) VALUES ('shared', 's'), ('alone', 'a')")
+    cur.execute("INSERT INTO intake.partner_tenants (tenant_id, partner) VALUES (%s, 'shared'), (%s, 'shared'),"
+                " (%s, 'alone')", (A, C, C))
     cur.execute("SET session_replication_role = origin")
 
 
@@ -195,6 +203,8 @@ def touch(case, table, verb, sql):
             fine = got.state == "42501" and "insert-only" in got.text
         elif got.state:
             fine = passed(got) and seen_by(case, tenant)
+        elif verb == "D" and (table.name, case.role) in rights.ERASERS:
+            fine = got.count == 0  # nobody of those who are tried is being erased
         else:
             fine = got.count == len(seen_by(case, tenant))
         if not fine:
@@ -239,7 +249,7 @@ def present(cur, name, column, is_table):
     found = [row[0] for row in cur.fetchall()]
     if is_table or found:
         return found
-    for tenant in (A, B):
+    for tenant in (A, B, C):
         cur.execute("SELECT set_config('app.current_tenant', %s, true)", (tenant,))
         cur.execute(f"SELECT {column} FROM {name} WHERE {column} = %s", (tenant,))
         found += [row[0] for row in cur.fetchall()]
@@ -340,7 +350,25 @@ def try_functions(cur, runner):
                     yield f"{home}.{call}: {role} got {got}"
     yield from try_lookups(cur, runner)
     yield from try_destroy(cur, runner)
+    yield from try_erasure(runner)
     yield from try_callers(cur, runner)
+
+
+def try_erasure(runner):
+    """What ends a tenant ends him who is being erased, and nobody else."""
+    for what, wanted in (("partners_erase()", [3]), ("tenant_erased()", 1)):
+        for tenant in (A, C, None):
+            got = columns_of(runner, "intake", tenant, f"SELECT * FROM intake.{what}")
+            if tenant == C:
+                fine = got == wanted if isinstance(wanted, list) else len(got) == wanted
+            else:
+                fine = got in ([0], [])
+            if not fine:
+                yield f"intake.{what}: as {tenant} {got}"
+    for table, role in sorted(rights.ERASERS):
+        got = runner.run(role, C, f"DELETE FROM {table}")
+        if got.state or got.count != 1:
+            yield f"{table}: {role} cannot erase {C}: {got}"
 
 
 def try_callers(cur, runner):

@@ -16,6 +16,7 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO esteira_reference, esteira_frame_
 \ir ../../migrations/template/dead_letter.sql
 \ir ../../migrations/template/halt.sql
 \ir ../../migrations/template/halt_reader.sql
+\ir ../../migrations/template/erasure.sql
 
 SET LOCAL ROLE esteira_owner;
 SET LOCAL search_path = reference;

@@ -1,5 +1,6 @@
 #include "job/events.h"
 
+#include "tenant/events.h"
 #include "webhook/events.h"
 
 enum { HASH_MAX = 64, WORD_MAX = 32, PATH_MAX_BYTES = 2048 };
@@ -118,7 +119,7 @@ const struct codec_type *const *events_all(void)
 		&events_document_deleted, &events_ended_completed, &events_ended_failed,
 		&events_ended_expired, &events_ended_cancelled, &events_ended_purged,
 		&events_entry_recorded, &webhook_test_requested, &webhook_resend_requested,
-		&webhook_endpoint_disabled, NULL };
+		&webhook_endpoint_disabled, &tenant_erased, NULL };
 
 	return all;
 }

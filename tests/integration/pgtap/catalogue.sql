@@ -67,6 +67,7 @@ SELECT results_eq(
 		('intake.ip_addresses', 'esteira_owner'),
 		('intake.jobs', 'esteira_frame_intake'),
 		('intake.partner_tenants', 'esteira_frame_intake'),
+		('intake.partner_tenants', 'esteira_owner'),
 		('intake.tenant_keys', 'esteira_owner'),
 		('intake.tenants', 'esteira_frame_audit'),
 		('intake.tenants', 'esteira_frame_intake'),

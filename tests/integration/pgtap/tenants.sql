@@ -33,6 +33,10 @@ INSERT INTO outreach.attempts (tenant_id, delivery_id, number, took_ms)
 	SELECT tenant_id, tenant_id, 1, 0 FROM intake.tenants;
 INSERT INTO intake.ip_addresses (tenant_id, event_id, ip)
 	SELECT tenant_id, tenant_id, '192.0.2.1' FROM intake.tenants;
+INSERT INTO intake.erasures (tenant_id) SELECT tenant_id FROM intake.tenants;
+INSERT INTO ocr.erasures (tenant_id) SELECT tenant_id FROM intake.tenants;
+INSERT INTO audit.erasures (tenant_id) SELECT tenant_id FROM intake.tenants;
+INSERT INTO outreach.erasures (tenant_id) SELECT tenant_id FROM intake.tenants;
 
 CREATE FUNCTION a() RETURNS uuid LANGUAGE sql IMMUTABLE
 	AS $$ SELECT 'a0000000-0000-4000-8000-000000000000'::uuid $$;
@@ -137,7 +141,9 @@ SELECT is(try_as(role, tenant, 'SELECT tenant_id FROM ' || v), wanted,
 	FROM (VALUES ('esteira_ocr', 'intake.v1_open_jobs'), ('esteira_ocr', 'intake.v1_tenant_keys'),
 		('esteira_intake', 'audit.v1_entries'), ('esteira_outreach', 'intake.v1_webhook_endpoints'),
 		('esteira_outreach', 'intake.v1_tenant_keys'), ('esteira_intake', 'outreach.v1_deliveries'),
-		('esteira_intake', 'outreach.v1_attempts')) r(role, v)
+		('esteira_intake', 'outreach.v1_attempts'), ('esteira_intake', 'intake.v1_erasures'),
+		('esteira_intake', 'ocr.v1_erasures'), ('esteira_intake', 'audit.v1_erasures'),
+		('esteira_intake', 'outreach.v1_erasures')) r(role, v)
 	CROSS JOIN (VALUES (a()::text, '1'), ('', '0')) t(tenant, wanted);
 SELECT alike(try_as(role, a()::text, 'SELECT tenant_id FROM ' || v), 'permission denied%',
 		role || ' may not read ' || v)
@@ -175,6 +181,36 @@ SELECT is(try_as('esteira_frame_intake', '', 'DELETE FROM intake.idempotency'), 
 UPDATE intake.idempotency SET created_at = now() - interval '15 days' WHERE tenant_id = b();
 SELECT is(try_as('esteira_frame_intake', '', 'DELETE FROM intake.idempotency'), '1',
 	'one older than 14 days goes');
+
+-- What a service deletes of a tenant's, it deletes only while the tenant is being erased: each table
+-- with a right to delete, but for the one whose rows the tenant himself deletes.
+CREATE FUNCTION after_state(new_state text, role text, statement text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	UPDATE intake.tenants SET state = new_state WHERE tenant_id = a();
+	answer := try_as(role, a()::text, statement);
+	RAISE EXCEPTION USING MESSAGE = answer, ERRCODE = 'ES000';
+EXCEPTION WHEN SQLSTATE 'ES000' THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT is(after_state(state, s.name, 'DELETE FROM ' || t.oid::regclass), wanted,
+		format('%s deletes from %s of a tenant who is %s', s.name, t.oid::regclass, state))
+	FROM our_table t CROSS JOIN service s
+	CROSS JOIN (VALUES ('active', '0'), ('suspended', '0'), ('erasing', '1'), ('erased', '0')) w(state, wanted)
+	WHERE t.keyed AND NOT t.frame AND t.oid <> 'intake.webhook_endpoints'::regclass
+		AND has_table_privilege(s.oid, t.oid, 'DELETE')
+	ORDER BY 1;
+SELECT is(after_state(state, 'esteira_intake', statement), wanted,
+		format('%s of a tenant who is %s', statement, state))
+	FROM (VALUES ('SELECT 1 WHERE intake.partners_erase() = 1'), -- the partner is another tenant's too
+		('SELECT intake.tenant_erased()')) f(statement)
+	CROSS JOIN (VALUES ('active', '0'), ('suspended', '0'), ('erasing', '1'), ('erased', '0')) w(state, wanted);
+SELECT is(after_state('erasing', 'esteira_intake', 'WITH gone AS (SELECT intake.tenant_erased() AS slug)'
+		' SELECT slug FROM gone WHERE slug = ''tenant-a'''), '1', 'it is the tenant of the transaction who ends');
+SELECT is((SELECT count(*) FROM intake.partners), 1::bigint, 'a partner of two tenants stays');
 
 -- Look-up of an API key, before a tenant is known
 CREATE FUNCTION lookup(change text) RETURNS text LANGUAGE plpgsql AS $$
