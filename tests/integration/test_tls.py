@@ -433,7 +433,7 @@ def test_plain_is_said_plainly(secured):
     try:
         assert secured.ready(3)["http"] == {"tls": "off"}
         assert "http.plain" in secured.log(3) and "http.tls" in secured.log()
-        answer = secured.plant.client("alfa", 3).call("GET", "/v1/jobs", 200)
+        answer = secured.plant.client("alfa", 3).call("GET", "/v1/openapi.json", 200)
         assert answer.header("Strict-Transport-Security") is None
     finally:
         secured.plant.stack.stop_one("intake-3")
