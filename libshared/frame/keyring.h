@@ -23,15 +23,15 @@ struct keyring_conf {
 	int64_t cache_keys, cache_s;
 };
 
-/* The rows of a configuration table for the struct keyring_conf at type.member. */
-#define KEYRING_CONF_ITEMS(type, member)                                                           \
-	MASTER_CONF_ITEMS(type, member.master),                                                    \
-		{ "ESTEIRA_SEAL_CACHE_KEYS", CONF_INT, offsetof(type, member.cache_keys), "256",   \
-			1, 4096, NULL,                                                             \
+/* The rows of a configuration table for the struct keyring_conf at this offset of it. */
+#define KEYRING_CONF_ITEMS(at)                                                                     \
+	MASTER_CONF_ITEMS((at) + offsetof(struct keyring_conf, master)),                           \
+		{ "ESTEIRA_SEAL_CACHE_KEYS", CONF_INT,                                             \
+			(at) + offsetof(struct keyring_conf, cache_keys), "256", 1, 4096, NULL,    \
 			"Most tenants' keys that are in memory in clear at once." },               \
 	{                                                                                          \
-		"ESTEIRA_SEAL_CACHE_S", CONF_INT, offsetof(type, member.cache_s), "300", 1, 3600,  \
-			NULL,                                                                      \
+		"ESTEIRA_SEAL_CACHE_S", CONF_INT, (at) + offsetof(struct keyring_conf, cache_s),   \
+			"300", 1, 3600, NULL,                                                      \
 			"How long a tenant's key stays in memory at most, seconds; 10 without "    \
 			"use."                                                                     \
 	}

@@ -25,28 +25,31 @@ struct master_conf {
 	struct transit_conf transit;
 };
 
-/* The rows of a configuration table for the struct master_conf at type.member. */
-#define MASTER_CONF_ITEMS(type, member)                                                            \
-	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, offsetof(type, member.file), "", 0, 0, NULL,      \
+/* The rows of a configuration table for the struct master_conf at this offset of it. */
+#define MASTER_CONF_ITEMS(at)                                                                      \
+	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, (at) + offsetof(struct master_conf, file), "", 0, \
+		0, NULL,                                                                           \
 		"File of the master key: 32 raw bytes, mode 0600 or 0400. This or "                \
 		"ESTEIRA_SEAL_TRANSIT_URL." },                                                     \
-		{ "ESTEIRA_SEAL_MASTER_OLD_FILE", CONF_TEXT, offsetof(type, member.old_file), "",  \
-			0, 0, NULL,                                                                \
+		{ "ESTEIRA_SEAL_MASTER_OLD_FILE", CONF_TEXT,                                       \
+			(at) + offsetof(struct master_conf, old_file), "", 0, 0, NULL,             \
 			"File of the master key before it, of the same form: opens, never "        \
 			"wraps." },                                                                \
-		{ "ESTEIRA_SEAL_TRANSIT_URL", CONF_TEXT, offsetof(type, member.transit.url), "",   \
-			0, 0, NULL,                                                                \
+		{ "ESTEIRA_SEAL_TRANSIT_URL", CONF_TEXT,                                           \
+			(at) + offsetof(struct master_conf, transit.url), "", 0, 0, NULL,          \
 			"https://host:port of an OpenBao or Vault that keeps the master key." },   \
-		{ "ESTEIRA_SEAL_TRANSIT_MOUNT", CONF_TEXT, offsetof(type, member.transit.mount),   \
-			"transit", 0, 0, NULL, "Where its transit engine is mounted." },           \
-		{ "ESTEIRA_SEAL_TRANSIT_KEY", CONF_TEXT, offsetof(type, member.transit.key),       \
-			"esteira", 0, 0, NULL, "The name of its key, made with derived=true." },   \
+		{ "ESTEIRA_SEAL_TRANSIT_MOUNT", CONF_TEXT,                                         \
+			(at) + offsetof(struct master_conf, transit.mount), "transit", 0, 0, NULL, \
+			"Where its transit engine is mounted." },                                  \
+		{ "ESTEIRA_SEAL_TRANSIT_KEY", CONF_TEXT,                                           \
+			(at) + offsetof(struct master_conf, transit.key), "esteira", 0, 0, NULL,   \
+			"The name of its key, made with derived=true." },                          \
 		{ "ESTEIRA_SEAL_TRANSIT_TOKEN_FILE", CONF_TEXT,                                    \
-			offsetof(type, member.transit.token_file), "", 0, 0, NULL,                 \
+			(at) + offsetof(struct master_conf, transit.token_file), "", 0, 0, NULL,   \
 			"File of the token; read again when it changes or is refused." },          \
 	{                                                                                          \
-		"ESTEIRA_SEAL_TRANSIT_CA_FILE", CONF_TEXT, offsetof(type, member.transit.ca_file), \
-			"", 0, 0, NULL,                                                            \
+		"ESTEIRA_SEAL_TRANSIT_CA_FILE", CONF_TEXT,                                         \
+			(at) + offsetof(struct master_conf, transit.ca_file), "", 0, 0, NULL,      \
 			"PEM file of the authorities for its certificate; empty: the system's."    \
 	}
 

@@ -37,7 +37,7 @@ static const struct conf_item pg_items[] = {
 };
 
 static const struct conf_item seal_items[] = {
-	MASTER_CONF_ITEMS(struct config, seal),
+	MASTER_CONF_ITEMS(offsetof(struct config, seal)),
 	END,
 };
 

@@ -82,7 +82,7 @@ const struct conf_item intake_conf_items[] = {
 		"Access key of the bucket." },
 	{ "ESTEIRA_S3_SECRET_KEY", CONF_LIVE, AT(s3_secret_key), NULL, 0, 0, NULL,
 		"Secret key of the bucket." },
-	KEYRING_CONF_ITEMS(struct intake_conf, seal),
+	KEYRING_CONF_ITEMS(offsetof(struct intake_conf, seal)),
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
 

@@ -29,7 +29,7 @@ const struct conf_item ocr_conf_items[] = {
 	{ "ESTEIRA_S3_CA_FILE", CONF_TEXT, AT(wires.s3_ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that an https storage's certificate is checked "
 		"against; empty: the system's." },
-	KEYRING_CONF_ITEMS(struct ocr_conf, seal),
+	KEYRING_CONF_ITEMS(offsetof(struct ocr_conf, seal)),
 	{ "ESTEIRA_OCR_JAIL", CONF_CHOICE, AT(jail), "require", 0, 0, "require|best-effort",
 		"Whether to start where the kernel refuses landlock or seccomp." },
 	{ "ESTEIRA_OCR_JAIL_PATH", CONF_TEXT, AT(jail_path), "", 0, 0, NULL,

@@ -25,7 +25,7 @@ const struct conf_item outreach_conf_items[] = {
 	{ "ESTEIRA_OUTREACH_CA_FILE", CONF_TEXT, AT(ca_file), "", 0, 0, NULL,
 		"PEM file of the authorities that endpoints' certificates are checked against; "
 		"empty: the system's." },
-	KEYRING_CONF_ITEMS(struct outreach_conf, seal),
+	KEYRING_CONF_ITEMS(offsetof(struct outreach_conf, seal)),
 	{ NULL, CONF_TEXT, 0, NULL, 0, 0, NULL, NULL },
 };
 
