@@ -5,7 +5,6 @@ The two are asked in turns in one run; the plans are looked at, too: an index le
 setting is read once and not once a row.
 """
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -28,7 +27,9 @@ def fill(cur):
 
 
 def prepare(cur, where):
-    """As port/pg asks: a statement that is prepared once."""
+    """As port/pg asks: a statement that is prepared once; and planned once, or the one with a parameter
+    would be planned for each and look slower than it is."""
+    cur.execute("SET plan_cache_mode = force_generic_plan")
     cur.execute(f"PREPARE list AS SELECT {COLUMNS} FROM intake.jobs {where} {LAST % LIMIT}")
 
 
@@ -44,12 +45,6 @@ def ask(cur, tenant, execute):
     return took, found
 
 
-def plan(cur, tenant, execute):
-    """EXPLAIN ANALYZE as {node: (index, condition, loops)} text."""
-    found = ask(cur, tenant, "EXPLAIN (ANALYZE, FORMAT JSON) " + execute)[1][0][0]
-    return json.dumps(found), found[0]["Plan"]
-
-
 def nodes(node):
     """All nodes of a plan."""
     yield node
@@ -59,12 +54,12 @@ def nodes(node):
 
 def check_plan(verdict, cur, tenant, execute):
     """Led by the tenant, setting read once."""
-    scans = [n for n in nodes(plan(cur, tenant, execute)[1]) if "Index Name" in n]
+    plan = list(nodes(ask(cur, tenant, "EXPLAIN (ANALYZE, FORMAT JSON) " + execute)[1][0][0][0]["Plan"]))
+    scans = [n for n in plan if "Index Name" in n]
     led = [n for n in scans if n["Index Name"] == "jobs_list_idx" and "tenant_id = " in n.get("Index Cond", "")]
-    reads = [n["Actual Loops"] for n in nodes(plan(cur, tenant, execute)[1])
-             if n.get("Parent Relationship") == "InitPlan"]
-    verdict.line("index scans led by the tenant", len(led), least=1, most=None)
-    verdict.line("times the tenant's setting was read", max(reads, default=0), most=1)
+    reads = [n["Actual Loops"] for n in plan if n.get("Parent Relationship") == "InitPlan"]
+    verdict.line("index scans led by the tenant", len(led), least=1)
+    verdict.line("times the tenant's setting was read", sum(reads), least=1, most=1)
 
 
 def main():
