@@ -63,9 +63,9 @@ def counts(stack):
 
 # --- backfill ---
 
-@pytest.fixture(name="two_jobs")
-def make_two_jobs(planted):
-    """A job of each tenant that wants the backfill."""
+@pytest.fixture(name="some_jobs")
+def make_some_jobs(planted):
+    """A job of each of three tenants that wants the backfill."""
     planted.psql("UPDATE intake.jobs SET partner = 'own'")
     yield planted
     planted.psql("UPDATE intake.jobs SET partner = 'self'")
@@ -75,11 +75,11 @@ def to_do(stack):
     return int(stack.psql("SELECT count(*) FROM intake.jobs WHERE partner = 'own'"))
 
 
-def test_backfill_changes_every_row(two_jobs):
-    assert to_do(two_jobs) == 2
-    code, said = shell(two_jobs, drill("Backfill"))
+def test_backfill_changes_every_row(some_jobs):
+    assert to_do(some_jobs) == 3
+    code, said = shell(some_jobs, drill("Backfill"))
     assert code == 0, said
-    assert to_do(two_jobs) == 0
+    assert to_do(some_jobs) == 0
 
 
 def test_backfill_of_nothing_is_an_error(planted):
@@ -89,21 +89,21 @@ def test_backfill_of_nothing_is_an_error(planted):
 
 
 @pytest.mark.parametrize("role", ["esteira_intake", "esteira_operator", "esteira_backup"])
-def test_backfill_by_another_role_changes_nothing(two_jobs, role):
-    code, said = shell(two_jobs, drill("Backfill"), BACKFILL_ROLE=role)
+def test_backfill_by_another_role_changes_nothing(some_jobs, role):
+    code, said = shell(some_jobs, drill("Backfill"), BACKFILL_ROLE=role)
     assert code != 0 and re.search("permission denied|division by zero", said), said
-    assert to_do(two_jobs) == 2
+    assert to_do(some_jobs) == 3
 
 
-def test_backfill_by_the_owner_says_nothing_and_changes_nothing(two_jobs):
+def test_backfill_by_the_owner_says_nothing_and_changes_nothing(some_jobs):
     """Why the number of rows is asserted: no error tells it."""
-    with superuser(two_jobs) as cur:
+    with superuser(some_jobs) as cur:
         cur.execute("SET LOCAL ROLE esteira_owner")
         cur.execute("UPDATE intake.jobs SET partner = 'self' WHERE partner = 'own'")
         assert cur.rowcount == 0
         cur.execute("SELECT count(*) FROM intake.jobs")
         assert cur.fetchone() == (0,)
-    assert to_do(two_jobs) == 2
+    assert to_do(some_jobs) == 3
 
 
 # --- backup and restore ---

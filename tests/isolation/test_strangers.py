@@ -70,7 +70,7 @@ def make_victim(suite):
 @pytest.fixture(scope="module", name="beta")
 def make_beta(suite, victim):
     """The second tenant with things of its own."""
-    client = suite.client("beta")
+    client = belt.Client(suite.client("beta").url, suite.stack.key("beta", ",".join(SCOPES)))
     client.own = {"id": hooks.make(client)["id"]}
     client.own["delivery_id"] = hooks.add_delivery(suite, client.own["id"], "beta", state="failed")
     client.victim = victim
