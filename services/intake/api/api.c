@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/cursor_key.h"
+#include "api/api_store.h"
 #include "api/events.h"
 #include "api/front.h"
 #include "api/pressure.h"
@@ -12,6 +12,7 @@
 #include "api/secure.h"
 #include "api/sse.h"
 #include "api/status.h"
+#include "base/arena.h"
 #include "base/log.h"
 #include "frame/metrics.h"
 #include "frame/pool.h"
@@ -19,6 +20,7 @@
 #include "intake.h"
 #include "port/digest.h"
 #include "port/loop.h"
+#include "port/pg.h"
 #include "port/seal.h"
 #include "port/web.h"
 
@@ -145,6 +147,23 @@ static struct web_limits limits_of(const struct intake_limits *conf)
 	return limits;
 }
 
+/* Postgres was there a moment ago: whoever waits for it is frame/service. */
+static struct err read_cursor_key(struct api *api)
+{
+	struct arena *arena SCOPED(arena_drop) = arena_new(WATCH_ARENA_BYTES);
+	struct pg *pg = pg_new(service_frame_pg(api->intake->service));
+
+	if (arena == NULL || pg == NULL) {
+		pg_free(pg);
+		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	}
+	const struct err e = api_store_cursor_key(pg, arena, api->cursor_key);
+	pg_free(pg);
+	if (e.kind == ERR_RETRY)
+		return err_retry(e.code, "the key of cursors cannot be read yet");
+	return e.kind == ERR_OK ? e : err_fatal(e.code, "the key of cursors cannot be read");
+}
+
 static struct err open_parts(struct api *api)
 {
 	struct web_conf web = { .loop = api->loop,
@@ -158,7 +177,7 @@ static struct err open_parts(struct api *api)
 	register_metrics(api);
 	TRY(open_pools(api));
 	TRY(front_open(api, &api->guards.front));
-	TRY(cursor_key_open(api, &api->cursor_key));
+	TRY(read_cursor_key(api));
 	TRY(pressure_open(api, &api->pressure));
 	TRY(status_open(api, &api->status));
 	TRY(sse_open(api, &api->streams));
@@ -202,7 +221,6 @@ static void stop_parts(struct api *api)
 {
 	api->end.stopping = true;
 	sse_stop(api->streams);
-	cursor_key_stop(api->cursor_key);
 	pressure_stop(api->pressure);
 	status_stop(api->status);
 }
@@ -265,6 +283,6 @@ void api_close(struct api *api)
 	status_close(api->status);
 	pressure_free(api->pressure);
 	buf_done(&api->scratch);
-	cursor_key_free(api->cursor_key);
+	digest_wipe(api->cursor_key, sizeof api->cursor_key);
 	free(api);
 }

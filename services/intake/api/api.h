@@ -6,13 +6,13 @@
 #ifndef ESTEIRA_INTAKE_API_API_H
 #define ESTEIRA_INTAKE_API_API_H
 
+#include "api/cursor.h"
 #include "base/err.h"
 #include "base/str.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct cursor_key;
 struct events;
 struct front;
 struct intake;
@@ -65,8 +65,8 @@ struct api {
 	struct events *events;
 	struct api_metrics metrics;
 	struct api_end end;
-	struct buf scratch; /* ciphertext on its way to S3, within one call */
-	struct cursor_key *cursor_key;
+	struct buf scratch;		      /* ciphertext on its way to S3, within one call */
+	uint8_t cursor_key[CURSOR_KEY_BYTES]; /* one for every replica */
 };
 
 /* What is kept with an exchange for its log line; web_user, in the exchange's arena. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/cursor_key.h"
+#include "api/cursor.h"
 #include "port/web.h"
 #include "port/web_reply.h"
 
@@ -47,8 +47,6 @@ struct err query_page_begin(struct query_page *page, size_t body_max_bytes)
 {
 	page->body = BUF(body_max_bytes);
 	page->link = BUF(QUERY_LINK_MAX_BYTES);
-	if (cursor_key_bytes(page->call.api->cursor_key) == NULL)
-		return err_retry(ERR_CODE_POSTGRES_AWAY, "");
 	return read_limit(page->call.exchange, &page->limit);
 }
 
@@ -64,16 +62,15 @@ struct err query_page_after(const struct query_page *page, struct cursor *ret_af
 	*ret_after = cursor_start();
 	if (page->cursor[0] == '\0')
 		return err_ok();
-	return cursor_parse(cursor_key_bytes(page->call.api->cursor_key),
-		page->call.from.who.tenant, str_of(page->cursor), ret_after);
+	return cursor_parse(page->call.api->cursor_key, page->call.from.who.tenant,
+		str_of(page->cursor), ret_after);
 }
 
 void query_page_next(struct query_page *page, const char *path, const struct cursor *last)
 {
 	char cursor[CURSOR_TEXT_BYTES];
 
-	cursor_format(cursor_key_bytes(page->call.api->cursor_key), page->call.from.who.tenant,
-		last, cursor);
+	cursor_format(page->call.api->cursor_key, page->call.from.who.tenant, last, cursor);
 	buf_addf(&page->body, ",\"next_cursor\":\"%s\"", cursor);
 	buf_addf(&page->link, "<%s?limit=%d&cursor=%s", path, (int)page->limit, cursor);
 }
