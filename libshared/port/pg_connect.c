@@ -54,9 +54,10 @@ struct pg_conn *pg_connect_open(const struct pg_conf *conf)
 		load(conf->url == NULL ? conf->live_url : NULL, &url);
 		load(conf->password, &password);
 		conn = attempt(conf, conf->url == NULL ? url.text : conf->url, password.text);
+		const bool news = is_stale(&url);
 		/* libpq does not tell the SQLSTATE here, and it does not matter: whatever refused
 		 * us, another value is worth one try */
-		if (PQstatus(conn) == CONNECTION_OK || !(is_stale(&url) | is_stale(&password)))
+		if (PQstatus(conn) == CONNECTION_OK || !(is_stale(&password) || news))
 			break;
 	}
 	secret_wipe(url.text, sizeof url.text);
