@@ -18,6 +18,15 @@ def url(stack):
     return stack.psql_url(ROLE).replace(f":{stack.ports['postgres']}/", f":{stack.ports['pooler']}/")
 
 
+def tls(stack):
+    """On a secure stack both sides of it are verified, as Postgres alone would be."""
+    if not stack.is_secured("postgres"):
+        return ""
+    pair, ca_file = stack.server_pair("pooler"), stack.authority.ca_file
+    return (f"client_tls_sslmode = require\nclient_tls_cert_file = {pair.cert}\nclient_tls_key_file = {pair.key}\n"
+            f"server_tls_sslmode = verify-full\nserver_tls_ca_file = {ca_file}\n")
+
+
 def prepare(stack):
     """No startup parameter is ignored: what is lost silently would be missed in production."""
     users = stack.write(stack.path("conf/pooler.users"), f'"{ROLE}" "{stack.secrets["roles"][ROLE]}"\n', 0o600)
@@ -33,7 +42,7 @@ pool_mode = transaction
 default_pool_size = {POOL}
 max_client_conn = 200
 server_login_retry = 1
-""", 0o600)
+{tls(stack)}""", 0o600)
 
 
 def argv(stack):

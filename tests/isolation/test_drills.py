@@ -32,7 +32,7 @@ def shell(stack, lines, **more):
     with os.fdopen(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
         f.writelines(f"*:*:*:{role}:{stack.secrets['roles'][role]}\n" for role in ("postgres", *LOGIN_ROLES))
     done = subprocess.run(["bash", "-e", "-u", "-o", "pipefail", "-c", lines], cwd=folder, check=False,
-                          env={**stack.base_env(), "PGHOST": "127.0.0.1", "PGPORT": str(stack.ports["postgres"]),
+                          env={**stack.base_env(), **stack.libpq_env, "PGHOST": "127.0.0.1", "PGPORT": str(stack.ports["postgres"]),
                                "PGDATABASE": DATABASE, "PGPASSFILE": passwords, **more},
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
