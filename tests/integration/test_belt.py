@@ -337,7 +337,7 @@ def test_trace_is_taken_over(plant):
 def test_health(plant):
     health = belt.Client(plant.client().url).get("/v1/health")
     assert health["status"] == "ok", health
-    assert set(health["checks"]) == {"postgres", "kafka", "redis", "storage", "ocr"}
+    assert set(health["checks"]) == {"postgres", "kafka", "redis", "storage", "ocr", "keys"}
     assert {check["status"] for check in health["checks"].values()} == {"up"}, health
 
 

@@ -80,7 +80,8 @@ def test_what_is_shown_is_documented(plant):
         kind, names = known[family]
         assert seen.types[family] == kind
         assert set(labels) - {"le"} == names, name
-    missing = {name for name in known if not name.startswith(("esteira_http", "esteira_ocr", "esteira_partner",
+    missing = {name for name in known if not name.startswith(("esteira_http", "esteira_key", "esteira_ocr",
+                                                                "esteira_partner", "esteira_rate", "esteira_tls",
                                                                 "esteira_webhook"))}
     missing -= {seen.family(name) for name, *_ in seen.samples}
     assert missing == {"esteira_uploads_running", "esteira_upload_bytes_total",

@@ -82,7 +82,7 @@ static int be_the_zygote(void)
 
 /* --- outside --- */
 
-/* A sanitizer's shadow is terabytes, so the cage leaves that limit out for a recogniser. */
+/* A sanitizer's shadow is terabytes, so the cage leaves that limit out. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 
@@ -210,11 +210,6 @@ END_TEST
 
 START_TEST(a_recogniser_can_not)
 {
-	if (sanitized() && hostile_rows[_i].by == BY_MEMORY_LIMIT) {
-		/* that limit is left out then, which is said here and not passed over */
-		ck_assert_int_eq(ending(&(struct child){ .report = { .status = 0 } }), 0);
-		return;
-	}
 	try_row(JAIL_RECOGNISE, (size_t)_i, hostile_rows[_i].recogniser);
 }
 END_TEST
@@ -278,10 +273,11 @@ int main(int argc, char **argv)
 		return be_the_zygote();
 	Suite *suite = suite_create("ocr/jail/hostile");
 	TCase *tcase = tcase_create("hostile");
+	const int rows = HOSTILE_ROWS - (sanitized() ? HOSTILE_HUNGRY : 0);
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
-	tcase_add_loop_test(tcase, a_reader_can_not, 0, HOSTILE_ROWS);
-	tcase_add_loop_test(tcase, a_recogniser_can_not, 0, HOSTILE_ROWS);
+	tcase_add_loop_test(tcase, a_reader_can_not, 0, rows);
+	tcase_add_loop_test(tcase, a_recogniser_can_not, 0, rows);
 	tcase_add_test(tcase, outside_of_the_jail_they_can);
 	tcase_add_test(tcase, letting_go_kills);
 	tcase_set_timeout(tcase, 90);
