@@ -103,6 +103,7 @@ def test_what_waited_for_another_try_waits_on(plant):
     plant.sender.entry(tenant, "a", 1, conveyor.PARKED_ONCE)
     belt.wait_for("its try", lambda: parked(plant, slug).get("retry") == 1)
     plant.sender.entry(tenant, "a", 2)
+    belt.wait_for("the next behind it", lambda: parked(plant, slug).get("blocked") == 1)
     suspend(plant, slug)
     belt.wait_for(lambda: f"both: {parked(plant, slug)}",
                   lambda: parked(plant, slug) == {"suspended": 1, "blocked": 1}, 20)
