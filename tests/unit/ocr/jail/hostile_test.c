@@ -273,7 +273,7 @@ int main(int argc, char **argv)
 		return be_the_zygote();
 	Suite *suite = suite_create("ocr/jail/hostile");
 	TCase *tcase = tcase_create("hostile");
-	const int rows = HOSTILE_ROWS - (sanitized() ? HOSTILE_HUNGRY : 0);
+	const int rows = HOSTILE_ROWS - (sanitized() ? HOSTILE_PLAIN : 0);
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, a_reader_can_not, 0, rows);
