@@ -335,8 +335,9 @@ def test_trace_is_taken_over(plant):
 
 
 def test_health(plant):
-    health = belt.Client(plant.client().url).get("/v1/health")
-    assert health["status"] == "ok", health
+    client = belt.Client(plant.client().url)
+    belt.wait_for("all of it up", lambda: client.get("/v1/health")["status"] == "ok", 30)
+    health = client.get("/v1/health")
     assert set(health["checks"]) == {"postgres", "kafka", "redis", "storage", "ocr", "keys"}
     assert health["checks"].pop("keys")["status"] in ("up", "unknown")  # a file: unknown until the first use
     assert {check["status"] for check in health["checks"].values()} == {"up"}, health
