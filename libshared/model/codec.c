@@ -92,6 +92,24 @@ void codec_quote(struct str text, struct buf *out)
 	buf_add(out, "\"", 1);
 }
 
+void codec_add_text(const char *name, const char *text, struct buf *out)
+{
+	if (text == NULL)
+		return;
+	buf_addf(out, ",\"%s\":", name);
+	codec_quote(str_of(text), out);
+}
+
+void codec_add_time(const char *name, int64_t wall_ms, struct buf *out)
+{
+	char text[CLOCK_TEXT_BYTES];
+
+	if (wall_ms == CODEC_NO_INT)
+		return;
+	clock_format(wall_ms, text);
+	buf_addf(out, ",\"%s\":\"%s\"", name, text);
+}
+
 static struct err write_text(const struct codec_field *field, const void *at, struct buf *out)
 {
 	struct str text = str_of(*(const char *const *)at);

@@ -110,4 +110,9 @@ void codec_clear(const struct codec_type *type, void *value);
  * struct. */
 void codec_quote(struct str text, struct buf *out);
 
+/* Appends a member behind another: a comma, the name (plain, not escaped) and the value. Nothing
+ * when text is NULL, or wall_ms CODEC_NO_INT. */
+void codec_add_text(const char *name, const char *text, struct buf *out);
+void codec_add_time(const char *name, int64_t wall_ms, struct buf *out);
+
 #endif

@@ -107,33 +107,15 @@ struct err keys_read_rotate(struct str body, struct arena *arena, struct keys_wi
 	return err_ok();
 }
 
-static void add_text(const char *name, const char *text, struct buf *out)
-{
-	if (text == NULL)
-		return;
-	buf_addf(out, ",\"%s\":", name);
-	codec_quote(str_of(text), out);
-}
-
-static void add_time(const char *name, int64_t wall_ms, struct buf *out)
-{
-	char text[CLOCK_TEXT_BYTES];
-
-	if (wall_ms == CODEC_NO_INT)
-		return;
-	clock_format(wall_ms, text);
-	buf_addf(out, ",\"%s\":\"%s\"", name, text);
-}
-
 struct err keys_write(
 	const struct api_keys_row *row, const char *text, bool calling, struct buf *out)
 {
 	const char *comma = "";
 
 	buf_addf(out, "{\"id\":\"%s\"", row->key_id);
-	add_text("key", text, out);
-	add_text("state", row->state, out);
-	add_text("partner", row->partner, out);
+	codec_add_text("key", text, out);
+	codec_add_text("state", row->state, out);
+	codec_add_text("partner", row->partner, out);
 	buf_add_str(out, STR(",\"scopes\":["));
 	for (size_t bit = 0; bit < API_KEYS_SCOPES; bit++) {
 		if ((row->scopes & 1U << bit) == 0)
@@ -142,11 +124,11 @@ struct err keys_write(
 		comma = ",";
 	}
 	buf_addf(out, "],\"calling\":%s", calling ? "true" : "false");
-	add_time("created_at", row->created_at, out);
-	add_time("expires_at", row->expires_at, out);
-	add_time("revoked_at", row->revoked_at, out);
-	add_text("rotated_from", row->rotated_from, out);
-	add_text("created_by", row->created_by, out);
+	codec_add_time("created_at", row->created_at, out);
+	codec_add_time("expires_at", row->expires_at, out);
+	codec_add_time("revoked_at", row->revoked_at, out);
+	codec_add_text("rotated_from", row->rotated_from, out);
+	codec_add_text("created_by", row->created_by, out);
 	buf_add_str(out, STR("}"));
 	return buf_check(out);
 }

@@ -2,31 +2,11 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "port/url.h"
 
 enum { WORD_MAX = 64, TYPE_MAX = 128 };
 
 /* --- endpoints --- */
-
-/* Nothing when text is NULL. */
-static void add_text(const char *name, const char *text, struct buf *out)
-{
-	if (text == NULL)
-		return;
-	buf_addf(out, ",\"%s\":", name);
-	codec_quote(str_of(text), out);
-}
-
-static void add_time(const char *name, int64_t wall_ms, struct buf *out)
-{
-	char text[CLOCK_TEXT_BYTES];
-
-	if (wall_ms == CODEC_NO_INT)
-		return;
-	clock_format(wall_ms, text);
-	buf_addf(out, ",\"%s\":\"%s\"", name, text);
-}
 
 /* A field table has no lists of texts. */
 struct err view_endpoint(
@@ -36,16 +16,16 @@ struct err view_endpoint(
 
 	id_format(endpoint->id, id);
 	buf_addf(out, "{\"id\":\"%s\"", id);
-	add_text("url", endpoint->url, out);
+	codec_add_text("url", endpoint->url, out);
 	buf_addf(out, ",\"filters\":%s,\"ordered\":%s", endpoint->filters,
 		endpoint->ordered ? "true" : "false");
-	add_text("description", endpoint->description, out);
-	add_text("state", endpoint->state, out);
-	add_text("disabled_reason", endpoint->disabled_reason, out);
-	add_text("secret", secret, out);
-	add_time("old_secret_until", endpoint->old_secret_until, out);
-	add_time("created_at", endpoint->created_at, out);
-	add_time("updated_at", endpoint->updated_at, out);
+	codec_add_text("description", endpoint->description, out);
+	codec_add_text("state", endpoint->state, out);
+	codec_add_text("disabled_reason", endpoint->disabled_reason, out);
+	codec_add_text("secret", secret, out);
+	codec_add_time("old_secret_until", endpoint->old_secret_until, out);
+	codec_add_time("created_at", endpoint->created_at, out);
+	codec_add_time("updated_at", endpoint->updated_at, out);
 	buf_add_str(out, STR("}"));
 	return buf_check(out);
 }
