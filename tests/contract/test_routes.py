@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -49,3 +50,12 @@ def test_every_route_is_gated_or_open(table, contract):
         assert limit in ("extract", "status", "default", None), route
         assert (scope is None) == (contract[route].get("security") == []), route
         assert (limit is None) == ("429" not in contract[route]["responses"]), route
+
+
+def test_every_503_is_in_the_contract():
+    """A server that is away may be met on any route."""
+    with open(ROOT / "schemas/openapi.yaml", encoding="utf-8") as f:
+        unavailable = yaml.safe_load(f)["components"]["responses"]["Unavailable"]
+    _, own = unavailable["content"]["application/problem+json"]["schema"]["allOf"]
+    table = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    assert sorted(own["properties"]["code"]["enum"]) == sorted(re.findall(r"^\| `([\w-]+)` \| 503 \|", table, re.M))

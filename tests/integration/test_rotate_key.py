@@ -148,7 +148,7 @@ def test_what_needs_a_key_keeps_it(plant):
     belt.wait_for("the result's end", lambda: client.result(job_id, None).status == 410)
     assert "destroyed: 1" in rotate(plant, "gama", "--destroy-old")
     assert versions(plant, "gama") == [(1, False), (2, True)]
-    assert ("key 1 of tenant gama", 1) in told(plant, "tenant.key_destroyed", 1)
+    belt.wait_for("what is told of it", lambda: ("key 1 of tenant gama", 1) in told(plant, "tenant.key_destroyed", 1))
     assert rotate(plant, "gama", "--destroy-old") == ""
     belt.finish(client, client.send(PAGE))
 

@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,6 +32,17 @@ static void make_folder(void)
 {
 	snprintf(folder, sizeof folder, "/tmp/esteira-secret-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *at)
+{
+	(void)status, (void)flag, (void)at;
+	return remove(path);
+}
+
+static void remove_folder(void)
+{
+	ck_assert_int_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void write_file(const char *name, const void *bytes, size_t len)
@@ -360,7 +372,7 @@ int main(void)
 	Suite *suite = suite_create("secret");
 	TCase *tcase = tcase_create("secret");
 
-	tcase_add_checked_fixture(tcase, make_folder, NULL);
+	tcase_add_checked_fixture(tcase, make_folder, remove_folder);
 	tcase_add_test(tcase, reads_what_is_there);
 	tcase_add_test(tcase, refuses_what_is_no_file_of_ours);
 	tcase_add_test(tcase, a_text_stays);

@@ -27,6 +27,14 @@ static void write_key(const struct live *live, const char *name, const char *tex
 	close(fd);
 }
 
+static void remove_key(const struct live *live, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", live->folder, name);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
 static struct secret *open_key(const struct live *live, const char *name)
 {
 	struct secret *secret = NULL;
@@ -64,6 +72,9 @@ static void down(struct live *live)
 	s3_rig_down(&live->rig);
 	secret_free(live->access_key);
 	secret_free(live->secret_key);
+	remove_key(live, "access");
+	remove_key(live, "secret");
+	ck_assert_int_eq(rmdir(live->folder), 0);
 }
 
 START_TEST(a_refusal_reads_the_files_again)
