@@ -37,7 +37,7 @@ void web_pool_add(struct web_pool *pool, struct stream *stream)
 					    "X-Content-Type-Options: nosniff\r\n"
 					    "Referrer-Policy: no-referrer\r\n"
 					    "Content-Security-Policy: default-src 'none'; "
-					    "frame-ancestors 'none'\r\n"
+					    "base-uri 'none'; frame-ancestors 'none'\r\n"
 					    "Cache-Control: no-store\r\n"
 					    "Content-Length: 0\r\nConnection: close\r\n\r\n"));
 		stream_close(stream);

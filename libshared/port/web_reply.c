@@ -91,7 +91,8 @@ static void add_date(struct buf *out)
 static const struct web_field hygiene[] = {
 	{ "X-Content-Type-Options", { "nosniff", 7 } },
 	{ "Referrer-Policy", { "no-referrer", 11 } },
-	{ "Content-Security-Policy", { "default-src 'none'; frame-ancestors 'none'", 42 } },
+	{ "Content-Security-Policy",
+		{ "default-src 'none'; base-uri 'none'; frame-ancestors 'none'", 59 } },
 	{ "Cache-Control", { "no-store", 8 } },
 	{ NULL, { NULL, 0 } },
 };

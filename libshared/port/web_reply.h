@@ -15,7 +15,7 @@ struct web_exchange;
 /* A list ends with name NULL. A value with control characters is left out. Content-Length,
  * Transfer-Encoding, Connection, Date and X-Request-Id are set here and not to be given. A given
  * Cache-Control or Content-Security-Policy replaces the default (`no-store`; `default-src 'none';
- * frame-ancestors 'none'`). */
+ * base-uri 'none'; frame-ancestors 'none'`). */
 struct web_field {
 	const char *name;
 	struct str value;

@@ -244,6 +244,7 @@ def test_headers_of_an_answer(secured):
         assert answer.header("X-Content-Type-Options") == "nosniff"
         assert answer.header("Referrer-Policy") == "no-referrer"
         assert "default-src 'none'" in answer.header("Content-Security-Policy")
+        assert "base-uri 'none'" in answer.header("Content-Security-Policy")
         assert "frame-ancestors 'none'" in answer.header("Content-Security-Policy")
         assert answer.header("Server") is None
         assert answer.header("Access-Control-Allow-Origin") is None and answer.header("Vary") is None

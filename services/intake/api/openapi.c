@@ -20,8 +20,9 @@ void openapi_docs(struct web_exchange *exchange, void *arg)
 	static const struct web_field headers[] = {
 		{ "Content-Type", { "text/html; charset=utf-8", 24 } },
 		{ "Content-Security-Policy",
-			{ "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-				69 } },
+			{ "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+			  "frame-ancestors 'none'",
+				86 } },
 		{ NULL, { NULL, 0 } },
 	};
 

@@ -251,7 +251,8 @@ static const struct {
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "Cache-Control: no-store\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", "Referrer-Policy: no-referrer\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200",
-		"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" },
+		"Content-Security-Policy: default-src 'none'; base-uri 'none'; "
+		"frame-ancestors 'none'\r\n" },
 	{ "GET /hello HTTP/1.1\r\n" H CLOSE, "200", " GMT\r\n" },
 	/* a body comes as it is, and as what the route takes */
 	{ MEDIA CSV "Content-Encoding: gzip\r\n" CLOSE "abcd", "415",
