@@ -137,17 +137,10 @@ static struct err open_admin(const struct command_call *call, struct kafka_admin
 	return kafka_admin_open(&conf, ret_admin);
 }
 
-static struct topic_space space_of(const struct command_call *call)
-{
-	return (struct topic_space){ call->config->prefix, call->config->partitions,
-		call->config->ocr_partitions };
-}
-
 static struct err look(struct kafka_admin *admin, const struct command_call *call,
 	const struct codec_list *partners, struct codec_list *ret_rows)
 {
-	const struct topic_space space = space_of(call);
-	struct acl_wanted wanted = { .space = &space, .partners = partners };
+	struct acl_wanted wanted = { .space = &call->config->space, .partners = partners };
 	struct kafka_acl_list found;
 	bool enforced;
 
@@ -183,12 +176,11 @@ static struct err mend(struct kafka_admin *admin, struct acl_row *row)
 struct err acl_partner(const struct command_call *call, bool allowed)
 {
 	struct kafka_admin *admin SCOPED(close_admin) = NULL;
-	const struct topic_space space = space_of(call);
 	struct kafka_acl items[ACL_PARTNER_COUNT];
 	struct kafka_acl_list found, list = { items, 0 };
 	bool enforced;
 
-	TRY(acl_add_partner(&space, call->operand, call->arena, &list));
+	TRY(acl_add_partner(&call->config->space, call->operand, call->arena, &list));
 	TRY(open_admin(call, &admin));
 	struct err e = kafka_admin_acl_read(admin, call->arena, &found, &enforced);
 	if (err_is(e, ERR_CODE_KAFKA_DENIED)) {
@@ -237,11 +229,10 @@ static struct err apply(const struct command_call *call)
 
 static struct err declared(const struct command_call *call)
 {
-	const struct topic_space space = space_of(call);
 	struct store_partner partner = { .slug = command_value(call, "--partner"),
 		.state = "active" };
 	const struct codec_list partners = { &partner, partner.slug != NULL };
-	struct acl_wanted wanted = { .space = &space, .partners = &partners };
+	struct acl_wanted wanted = { .space = &call->config->space, .partners = &partners };
 	struct codec_list rows = { NULL, 0 };
 
 	TRY(acl_declare(&wanted, call->arena));

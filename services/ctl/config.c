@@ -17,11 +17,11 @@
 static const struct conf_item kafka_items[] = {
 	{ "ESTEIRA_KAFKA_BROKERS", CONF_TEXT, AT(brokers), NULL, 0, 0, NULL,
 		"Kafka bootstrap servers, host:port, comma-separated." },
-	{ "ESTEIRA_KAFKA_TOPIC_PREFIX", CONF_TEXT, AT(prefix), "esteira.", 0, 0, NULL,
+	{ "ESTEIRA_KAFKA_TOPIC_PREFIX", CONF_TEXT, AT(space.prefix), "esteira.", 0, 0, NULL,
 		"Prefix of every topic and group name." },
-	{ "ESTEIRA_TOPICS_PARTITIONS", CONF_INT, AT(partitions), "12", 1, 1000, NULL,
+	{ "ESTEIRA_TOPICS_PARTITIONS", CONF_INT, AT(space.partitions), "12", 1, 1000, NULL,
 		"Partitions of every topic but ocr.jobs; fixed at birth." },
-	{ "ESTEIRA_TOPICS_OCR_PARTITIONS", CONF_INT, AT(ocr_partitions), "60", 1, 1000, NULL,
+	{ "ESTEIRA_TOPICS_OCR_PARTITIONS", CONF_INT, AT(space.ocr_partitions), "60", 1, 1000, NULL,
 		"Partitions of ocr.jobs: the most OCR workers that can share it; fixed at birth." },
 	{ "ESTEIRA_TOPICS_REPLICAS", CONF_INT, AT(replicas), "3", 1, 9, NULL,
 		"Brokers that hold each record; all but one of them must have it before it counts "
@@ -72,6 +72,11 @@ struct kafka_conf config_kafka(const struct config *config)
 	return (struct kafka_conf){
 		.brokers = config->brokers, .client = "estctl", .security = &config->security
 	};
+}
+
+struct outbox_conf config_outbox(const struct config *config)
+{
+	return (struct outbox_conf){ &config->space, "ctl" };
 }
 
 void config_help(unsigned settings, FILE *out)

@@ -13,6 +13,8 @@
 #include "port/kafka_security.h"
 #include "command.h"
 #include "frame/master.h"
+#include "frame/outbox.h"
+#include "frame/topic.h"
 
 enum {
 	CONFIG_KAFKA = 1,
@@ -23,9 +25,10 @@ enum {
 struct kafka_conf;
 
 struct config {
-	const char *brokers, *prefix;
+	const char *brokers;
 	struct kafka_security security;
-	int64_t partitions, ocr_partitions, replicas;
+	struct topic_space space;
+	int64_t replicas;
 	const char *pg_owner_url;
 	struct master_conf seal;
 };
@@ -44,5 +47,8 @@ void config_help(unsigned settings, FILE *out);
 
 /* How its clients reach the brokers; borrows config. */
 struct kafka_conf config_kafka(const struct config *config);
+
+/* How its events are written; borrows config. */
+struct outbox_conf config_outbox(const struct config *config);
 
 #endif

@@ -286,10 +286,7 @@ static size_t take_chunk(const struct plan *plan, size_t from, struct id *ids)
 static struct err apply(const struct command_call *call, struct pg *pg, const struct plan *plan,
 	struct store_dlq_outcome *outcome)
 {
-	const struct config *config = call->config;
-	const struct topic_space space = { config->prefix, config->partitions,
-		config->ocr_partitions };
-	const struct outbox_conf outbox = { &space, "ctl" };
+	const struct outbox_conf outbox = config_outbox(call->config);
 	const struct store_dlq_letter *letters = plan->letters.items;
 	struct id ids[CHUNK_MAX];
 	size_t count;

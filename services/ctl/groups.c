@@ -240,8 +240,8 @@ static struct err find_bridge(
 	for (size_t i = 0; topics != NULL && i < rows.count; i++) {
 		if (strcmp(partners[i].state, "active") != 0)
 			continue;
-		topics[count] = arena_printf(
-			call->arena, "%spartner.%s.in", call->config->prefix, partners[i].slug);
+		topics[count] = arena_printf(call->arena, "%spartner.%s.in",
+			call->config->space.prefix, partners[i].slug);
 		if (topics[count++] == NULL)
 			return arena_overflow();
 	}

@@ -188,15 +188,13 @@ static struct err look_at_ages(struct groups_look *look, struct groups_look_grou
 
 struct err groups_look_at(struct groups_look *look, struct groups_look_group *group)
 {
-	const struct config *config = look->call->config;
-	const struct topic_space space = { config->prefix, config->partitions,
-		config->ocr_partitions };
+	const struct topic_space *space = &look->call->config->space;
 	struct arena *arena = look->call->arena;
 	struct committed committed;
 	struct names names = { .count = 0 };
 	struct kafka_admin_group_view view;
 
-	group->name = topic_group(&space, group->part, arena);
+	group->name = topic_group(space, group->part, arena);
 	group->parts = arena_alloc(arena, PARTS_MAX * sizeof *group->parts);
 	if (group->name == NULL || group->parts == NULL)
 		return arena_overflow();
@@ -205,7 +203,7 @@ struct err groups_look_at(struct groups_look *look, struct groups_look_group *gr
 	group->members = view.members;
 	TRY(kafka_admin_group_committed(
 		look->admin, arena, group->name, &committed.places, &committed.count));
-	TRY(add_declared(&space, group->part, arena, &names));
+	TRY(add_declared(space, group->part, arena, &names));
 	for (const char *const *t = group->more_topics; t != NULL && *t != NULL; t++)
 		TRY(add_name(&names, *t));
 	for (size_t i = 0; i < committed.count; i++)

@@ -14,23 +14,18 @@
 
 struct work {
 	struct pg *pg;
-	struct topic_space space;
 	struct outbox_conf outbox;
-	struct store_key_change change; /* points at the two above */
+	struct store_key_change change; /* points at the one above */
 };
 
 static struct err start(const struct command_call *call, struct work *ret_work)
 {
-	const struct config *config = call->config;
-
-	ret_work->space =
-		(struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
-	ret_work->outbox = (struct outbox_conf){ &ret_work->space, "ctl" };
+	ret_work->outbox = config_outbox(call->config);
 	ret_work->change =
 		(struct store_key_change){ .tenant_slug = command_value(call, "--tenant"),
 			.outbox = &ret_work->outbox };
 	TRY(who_read(call, &ret_work->change.who));
-	TRY(store_open(config->pg_owner_url, call->arena, &ret_work->pg));
+	TRY(store_open(call->config->pg_owner_url, call->arena, &ret_work->pg));
 	return store_find_tenant(
 		ret_work->pg, call->arena, ret_work->change.tenant_slug, &ret_work->change.tenant);
 }

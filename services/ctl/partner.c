@@ -122,25 +122,20 @@ void partner_print_user(const char *prefix, const char *slug, const char *cluste
 /* --- who decides about whom --- */
 
 struct decision {
-	struct topic_space space;
 	struct outbox_conf outbox;
-	struct store_partner_change change; /* points at the two above */
+	struct store_partner_change change; /* points at the one above */
 };
 
 /* Connects, and reads what the command is about; slug is the tenant's, or NULL. */
 static struct err start(
 	const struct command_call *call, const char *slug, struct pg **ret_pg, struct decision *ret)
 {
-	const struct config *config = call->config;
-
-	ret->space =
-		(struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
-	ret->outbox = (struct outbox_conf){ &ret->space, "ctl" };
+	ret->outbox = config_outbox(call->config);
 	ret->change = (struct store_partner_change){
 		.slug = call->operand, .tenant_slug = slug, .outbox = &ret->outbox
 	};
 	TRY(who_read(call, &ret->change.who));
-	TRY(store_open(config->pg_owner_url, call->arena, ret_pg));
+	TRY(store_open(call->config->pg_owner_url, call->arena, ret_pg));
 	return slug == NULL ? err_ok()
 			    : store_find_tenant(*ret_pg, call->arena, slug, &ret->change.tenant);
 }
@@ -158,7 +153,7 @@ static struct err create_topic(
 	struct kafka_admin_topic_setting settings[TOPICS_SETTINGS];
 	const char *pairs[2 * TOPICS_SETTINGS + 1] = { NULL };
 	const struct kafka_admin_topic topic = { .name = name,
-		.partitions = (int)call->config->partitions,
+		.partitions = (int)call->config->space.partitions,
 		.replicas = (int)call->config->replicas,
 		.settings = pairs };
 	bool created;
@@ -196,8 +191,10 @@ static struct err create_topics(const struct command_call *call)
 	struct kafka_admin *admin SCOPED(close_admin) = NULL;
 	const struct kafka_conf conf = config_kafka(call->config);
 	const char *names[2] = {
-		arena_printf(call->arena, "%spartner.%s.in", call->config->prefix, call->operand),
-		arena_printf(call->arena, "%spartner.%s.dlq", call->config->prefix, call->operand),
+		arena_printf(
+			call->arena, "%spartner.%s.in", call->config->space.prefix, call->operand),
+		arena_printf(
+			call->arena, "%spartner.%s.dlq", call->config->space.prefix, call->operand),
 	};
 
 	if (names[0] == NULL || names[1] == NULL)
@@ -251,9 +248,9 @@ static struct err run_add(const struct command_call *call)
 	TRY(store_partner_add(pg, call->arena, &decision.change, name, &now));
 	tell_added(call->operand, &now);
 	if (cluster == NULL)
-		partner_print_acls(call->config->prefix, call->operand, stdout);
+		partner_print_acls(call->config->space.prefix, call->operand, stdout);
 	else
-		partner_print_user(call->config->prefix, call->operand, cluster, stdout);
+		partner_print_user(call->config->space.prefix, call->operand, cluster, stdout);
 	return err_ok();
 }
 

@@ -14,21 +14,16 @@ enum { PER_MIN_MAX = 1000000 };
 
 struct work {
 	struct pg *pg;
-	struct topic_space space;
 	struct outbox_conf outbox;
 	struct store_plan_change change; /* points at the one above */
 };
 
 static struct err start(const struct command_call *call, struct work *ret_work)
 {
-	const struct config *config = call->config;
-
-	ret_work->space =
-		(struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
-	ret_work->outbox = (struct outbox_conf){ &ret_work->space, "ctl" };
+	ret_work->outbox = config_outbox(call->config);
 	ret_work->change = (struct store_plan_change){ .outbox = &ret_work->outbox };
 	TRY(who_read(call, &ret_work->change.who));
-	return store_open(config->pg_owner_url, call->arena, &ret_work->pg);
+	return store_open(call->config->pg_owner_url, call->arena, &ret_work->pg);
 }
 
 static struct err list(const struct command_call *call)

@@ -69,7 +69,7 @@ static struct err find_service(
 	size_t count = 0;
 
 	if (wanted == NULL)
-		wanted = group == NULL ? "" : replay_service_of(group, call->config->prefix);
+		wanted = group == NULL ? "" : replay_service_of(group, call->config->space.prefix);
 	TRY(store_replay_services(pg, call->arena, &names, &count));
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(names[i], wanted) == 0) {
@@ -114,15 +114,9 @@ static struct err plan(const struct command_call *call)
 
 /* --- start --- */
 
-static struct topic_space space_of(const struct config *config)
-{
-	return (struct topic_space){ config->prefix, config->partitions, config->ocr_partitions };
-}
-
 static struct err start(const struct command_call *call)
 {
-	const struct topic_space space = space_of(call->config);
-	const struct outbox_conf outbox = { &space, "ctl" };
+	const struct outbox_conf outbox = config_outbox(call->config);
 	struct pg *pg;
 	struct replay_plan range = { .row.plan = id_v7() };
 	char *id = arena_alloc(call->arena, ID_TEXT_BYTES);
@@ -192,8 +186,7 @@ static struct err read_target(
 
 static struct err apply(const struct command_call *call, const struct store_replay_change *change)
 {
-	const struct topic_space space = space_of(call->config);
-	const struct outbox_conf outbox = { &space, "ctl" };
+	const struct outbox_conf outbox = config_outbox(call->config);
 	struct pg *pg;
 	struct store_replay_filter filter = { .id = 0 };
 	struct store_replay_change full = *change;

@@ -17,7 +17,6 @@ enum { PAGE = 50, RATE_MAX = 100000, TELL_MS = 1000, PAGE_ARENA_BYTES = 4 << 20 
 struct rewrap {
 	struct pg *pg;
 	struct master *master;
-	struct topic_space space;
 	struct outbox_conf outbox;
 	const char *who;
 	bool is_dry;
@@ -153,9 +152,8 @@ static struct err run(const struct command_call *call)
 	const struct config *config = call->config;
 	struct keeper *keeper SCOPED(keeper_drop) = NULL;
 	struct rewrap rewrap = { .is_dry = command_value(call, "--dry-run") != NULL,
-		.space = { config->prefix, config->partitions, config->ocr_partitions } };
+		.outbox = config_outbox(config) };
 
-	rewrap.outbox = (struct outbox_conf){ &rewrap.space, "ctl" };
 	TRY(read_rate(call, &rewrap.rate));
 	TRY(who_read(call, &rewrap.who));
 	TRY(keeper_open(&config->seal, &keeper));

@@ -18,7 +18,6 @@ struct rotate {
 	struct arena *arena;
 	struct pg *pg;
 	struct master *master;
-	struct topic_space space;
 	struct outbox_conf outbox;
 	const char *who;
 	struct store_keys_tenant tenant;
@@ -221,10 +220,8 @@ struct err rotate_run(const struct command_call *call)
 {
 	const struct config *config = call->config;
 	struct keeper *keeper SCOPED(keeper_drop) = NULL;
-	struct rotate rotate = { .arena = call->arena,
-		.space = { config->prefix, config->partitions, config->ocr_partitions } };
+	struct rotate rotate = { .arena = call->arena, .outbox = config_outbox(config) };
 
-	rotate.outbox = (struct outbox_conf){ &rotate.space, "ctl" };
 	TRY(who_read(call, &rotate.who));
 	TRY(keeper_open(&config->seal, &keeper));
 	rotate.master = keeper_master(keeper);

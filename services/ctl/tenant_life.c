@@ -24,9 +24,7 @@ static struct err become(const struct command_call *call, enum tenant_state to, 
 	const char *reason)
 {
 	const struct config *config = call->config;
-	const struct topic_space space = { config->prefix, config->partitions,
-		config->ocr_partitions };
-	const struct outbox_conf outbox = { &space, "ctl" };
+	const struct outbox_conf outbox = config_outbox(call->config);
 	struct store_life_change change = { .slug = call->operand,
 		.action = action,
 		.reason = reason,

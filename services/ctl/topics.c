@@ -177,11 +177,7 @@ static struct err named(struct err e, const char *topic, struct arena *arena)
 
 static struct err plan_of(const struct command_call *call, struct codec_list *ret_rows)
 {
-	const struct config *config = call->config;
-	const struct topic_space space = { config->prefix, config->partitions,
-		config->ocr_partitions };
-
-	return topics_plan(&space, call->arena, ret_rows);
+	return topics_plan(&call->config->space, call->arena, ret_rows);
 }
 
 static struct err look(

@@ -120,13 +120,10 @@ static struct err print_topic(
 
 static struct err print_all(const struct config *config, struct arena *arena)
 {
-	const struct topic_space space = { config->prefix, config->partitions,
-		config->ocr_partitions };
-
-	TRY(print_plan(&space, arena));
+	TRY(print_plan(&config->space, arena));
 	fputs(",\n\"topics\":{", stdout);
 	for (int topic = 0; topic < TOPIC_COUNT; topic++)
-		TRY(print_topic(&space, (enum topic)topic, arena));
+		TRY(print_topic(&config->space, (enum topic)topic, arena));
 	putchar('}');
 	TRY(print_settings("settings", false, config->replicas, arena));
 	TRY(print_settings("settings_dlq", true, config->replicas, arena));
@@ -145,7 +142,7 @@ int main(int argc, char **argv)
 		return 1;
 	struct err e = config_read(CONFIG_KAFKA, arena, &config);
 	if (e.kind == ERR_OK && argc == 2)
-		partner_print_acls(config.prefix, argv[1], stdout);
+		partner_print_acls(config.space.prefix, argv[1], stdout);
 	else if (e.kind == ERR_OK)
 		e = print_all(&config, arena);
 	if (e.kind != ERR_OK)
