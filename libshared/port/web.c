@@ -10,6 +10,7 @@
 #include "port/loop.h"
 #include "port/stream_listener.h"
 #include "port/web_conn.h"
+#include "port/web_client.h"
 #include "port/web_cors.h"
 #include "port/web_exchange.h"
 #include "port/web_pool.h"
@@ -97,6 +98,7 @@ static struct err start(struct web *web)
 	struct loop *loop = web->pool.conf.loop;
 
 	TRY(web_cors_check(web->pool.conf.cors.origins));
+	TRY(web_client_check(web->pool.conf.proxies));
 	TRY(loop_timer_new(loop, on_kick, web, &web->pool.kick));
 	TRY(loop_timer_new(loop, on_sweep, web, &web->pool.sweep));
 	TRY(loop_timer_new(loop, on_deadline, web, &web->deadline));
@@ -147,9 +149,10 @@ const struct web_route *web_route_of(const struct web_exchange *exchange)
 	return exchange->match.route;
 }
 
-struct str web_peer(const struct web_exchange *exchange)
+void web_client(const struct web_exchange *exchange, char *ret_text)
 {
-	return str_of(web_conn_peer(exchange->conn));
+	web_client_find(exchange->conn->pool->conf.proxies, web_conn_peer(exchange->conn),
+		exchange->request, ret_text);
 }
 
 struct str web_request_id(const struct web_exchange *exchange)

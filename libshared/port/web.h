@@ -74,7 +74,9 @@ struct web_conf {
 	struct web_limits limits;
 	struct tls *tls; /* a server's, outlives the server; NULL: plain */
 	struct web_cors cors;
-	void *arg; /* of the handlers and of on_done */
+	const char *proxies; /* whose X-Forwarded-For is believed: comma-separated addresses or
+				prefixes; NULL and "": nobody's */
+	void *arg;	     /* of the handlers and of on_done */
 	/* An exchange has ended, status 499 when the peer was gone first; route is NULL when none
 	 * matched. For metrics and logs; the exchange is still readable. May be NULL. */
 	void (*on_done)(
@@ -82,7 +84,7 @@ struct web_conf {
 };
 
 /* Listens and serves. *conf is copied, routes and texts must outlive the server. Failures: those of
- * stream_listener_open; ERR_REJECT bad-config for an origin that is none. */
+ * stream_listener_open; ERR_REJECT bad-config for an origin or a proxy that is none. */
 struct err web_open(const struct web_conf *conf, struct web **ret_web) ERR_MUST_USE;
 
 uint16_t web_port(const struct web *web);
@@ -95,8 +97,11 @@ void web_close(struct web *web, uint64_t timeout_ms, void (*done)(void *arg), vo
 
 struct str web_method(const struct web_exchange *exchange);
 const struct web_route *web_route_of(const struct web_exchange *exchange);
-struct str web_peer(const struct web_exchange *exchange);	/* address without port */
 struct str web_request_id(const struct web_exchange *exchange); /* as answered in X-Request-Id */
+
+/* The address of who asked, without port: the socket's, or behind a proxy of web_conf what it
+ * wrote. ret_text takes ADDRESS_TEXT_BYTES. */
+void web_client(const struct web_exchange *exchange, char *ret_text);
 
 /* "{name}" of the pattern, percent-decoded, never empty; ptr NULL when the pattern has no such
  * name. */

@@ -38,6 +38,9 @@ const struct conf_item intake_conf_items[] = {
 	{ "ESTEIRA_HTTP_CORS_ORIGINS", CONF_TEXT, AT(wires.http_cors_origins), "", 0, 0, NULL,
 		"Origins whose pages may use the API, comma-separated scheme://host[:port]; empty: "
 		"none." },
+	{ "ESTEIRA_HTTP_PROXIES", CONF_TEXT, AT(wires.http_proxies), "", 0, 0, NULL,
+		"Proxies before the public port whose X-Forwarded-For says who asked, "
+		"comma-separated addresses or prefixes (10.0.0.0/8); empty: none." },
 	{ "ESTEIRA_HTTP_DOCUMENT_MAX_BYTES", CONF_INT, AT(document_max_bytes), "52428800", 1024,
 		1 << 30, NULL, "Largest document, bytes." },
 	{ "ESTEIRA_HTTP_LINE_MAX_BYTES", CONF_INT, AT(limits.line_bytes), "8192", 256, 65536, NULL,

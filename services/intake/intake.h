@@ -34,7 +34,7 @@ struct intake_limits {
 struct intake_wires {
 	const char *http_cert_file, *http_key_file, *http_client_ca_file;
 	const char *http_tls_min; /* "1.3" or "1.2" */
-	const char *http_cors_origins;
+	const char *http_cors_origins, *http_proxies;
 	const char *redis_ca_file, *s3_ca_file;
 	struct secret *redis_password; /* NULL: the URL's */
 };

@@ -1,7 +1,7 @@
 /*
  * The short texts that strangers send in headers and beside commits, each parser on the same bytes:
  * API key, traceparent, Idempotency-Key, Last-Event-ID, a commit's metadata, a time, an id, a
- * number. What is taken can be written down, and says the same when it is read again.
+ * number, an address. What is taken can be written down, and says the same when it is read again.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +16,8 @@
 #include "base/id.h"
 #include "frame/assign.h"
 #include "frame/trace.h"
+#include "port/address.h"
+#include "port/web_client.h"
 
 enum { KEY_LEN = 3 + 8 + 1 + 43 };
 
@@ -109,6 +111,20 @@ static void read_values(struct str text)
 			(size_t)snprintf(NULL, 0, "%llu", (unsigned long long)number) <= text.len);
 }
 
+static void read_proxies(struct str text)
+{
+	char proxies[256], client[ADDRESS_TEXT_BYTES];
+	struct address address;
+
+	if (text.len >= sizeof proxies)
+		return;
+	memcpy(proxies, text.ptr, text.len);
+	proxies[text.len] = '\0';
+	bool good = web_client_check(proxies).kind == ERR_OK;
+	web_client_find(good ? proxies : NULL, proxies, NULL, client);
+	must(client[0] == '\0' || address_parse(client, &address));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* an exact copy, so that a sanitizer sees a read past the end */
@@ -122,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_idempotency(text);
 	read_metadata(text);
 	read_values(text);
+	read_proxies(text);
 	free(exact);
 	return 0;
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "port/address.h"
 #include "port/web.h"
+#include "port/web_client.h"
 #include "port/web_parse.h"
 #include "port/web_request.h"
 #include "port/web_route.h"
@@ -32,8 +34,10 @@ static void log_str(struct buf *log, const char *what, struct str text)
 static void log_request(struct buf *log, const struct web_request *request)
 {
 	struct web_route_match match = { 0 };
-	char allow[WEB_ROUTE_ALLOW_BYTES];
+	char allow[WEB_ROUTE_ALLOW_BYTES], client[ADDRESS_TEXT_BYTES];
 
+	web_client_find("0.0.0.0/0,::/1", "192.0.2.1", request, client);
+	log_str(log, "client", str_of(client));
 	log_str(log, "method", request->method);
 	log_str(log, "path", request->path);
 	log_str(log, "decoded", request->decoded);

@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 import belt
+import hooks
 import rig
 import test_http
 
@@ -187,7 +188,7 @@ def make_careful(secured):
     """A second intake: from 1.2 on, for clients with a certificate, and for pages of one origin."""
     secured.start(2, ESTEIRA_HTTP_TLS_MIN="1.2",
                   ESTEIRA_HTTP_TLS_CLIENT_CA_FILE=secured.authority.ca_file,
-                  ESTEIRA_HTTP_CORS_ORIGINS="https://app.example")
+                  ESTEIRA_HTTP_CORS_ORIGINS="https://app.example", ESTEIRA_HTTP_PROXIES="127.0.0.0/8")
     return secured.authority.issue("partner", client=True)
 
 
@@ -333,6 +334,20 @@ def test_pages_of_listed_origins(secured, careful):
     assert plain.header("Access-Control-Allow-Origin") is None
 
 
+def test_who_asked_behind_a_proxy(secured, careful):
+    """The address beside the audit trail: what a proxy of ours wrote, and never what a stranger wrote."""
+    def addresses():
+        return [ip for ip, in hooks.rows(secured.plant, "SELECT host(ip) FROM intake.ip_addresses")]
+
+    headers = {"Content-Type": "application/pdf", "X-Forwarded-For": "127.0.0.1, 198.51.100.7"}
+    before = len(addresses())
+    secured.client().call("POST", "/v1/extract", 202, belt.tiny_pdf("Uma folha sem procurador"), headers)
+    assert "198.51.100.7" not in addresses() and len(addresses()) == before + 1
+    client = secured.client(2, trusting(secured.authority, careful))
+    client.call("POST", "/v1/extract", 202, belt.tiny_pdf("Uma folha por um procurador"), headers)
+    assert addresses().count("198.51.100.7") == 1 and len(addresses()) == before + 2
+
+
 def seen(secured):
     """The certificate that a new connection gets."""
     with secured.wire() as wire:
@@ -393,6 +408,7 @@ def test_what_cannot_be_served_does_not_start(secured):
     start_fails(secured, "a TLS server needs a certificate", ESTEIRA_HTTP_TLS_CERT_FILE="",
                 ESTEIRA_HTTP_TLS_KEY_FILE="", ESTEIRA_HTTP_TLS_CLIENT_CA_FILE=secured.authority.ca_file)
     start_fails(secured, "an origin is to be", ESTEIRA_HTTP_CORS_ORIGINS="*")
+    start_fails(secured, "a proxy is to be", ESTEIRA_HTTP_PROXIES="10.0.0.1/8")
     start_fails(secured, "the TLS authorities cannot be read", ESTEIRA_REDIS_CA_FILE="/nowhere")
 
 

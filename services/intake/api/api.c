@@ -171,6 +171,7 @@ static struct err open_parts(struct api *api)
 		.routes = routes_all,
 		.limits = limits_of(&api->intake->conf->limits),
 		.cors = { api->intake->conf->wires.http_cors_origins, CORS_ACCEPTED, CORS_EXPOSED },
+		.proxies = api->intake->conf->wires.http_proxies,
 		.arg = api,
 		.on_done = on_answered };
 

@@ -148,11 +148,9 @@ static void read_request(struct call *call)
 	const struct trace trace = trace_child(trace_from(web_header(exchange, "traceparent")));
 	struct arena *arena = web_arena(exchange);
 	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
-	struct str peer = web_peer(exchange);
 
 	trace_format(trace, call->from.traceparent);
-	if (peer.len < sizeof call->from.ip)
-		memcpy(call->from.ip, peer.ptr, peer.len);
+	web_client(exchange, call->from.ip);
 	if (note != NULL)
 		trace_format_id(trace, note->trace_id);
 	web_set_user(exchange, note);

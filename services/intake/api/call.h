@@ -12,6 +12,7 @@
 #include "frame/pool.h"
 #include "frame/trace.h"
 #include "job/command.h"
+#include "port/address.h"
 #include "port/digest.h"
 
 struct api;
@@ -39,7 +40,7 @@ struct call_route {
 struct call_caller {
 	struct auth_who who;
 	char traceparent[TRACE_TEXT_BYTES];
-	char ip[64];
+	char ip[ADDRESS_TEXT_BYTES];
 	char ip_hash[DIGEST_HEX_BYTES]; /* "" until call_hash_ip */
 };
 
