@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What ./dev calls for the stack in var/dev: resolve, up, down, status, env.
+"""What ./dev calls for the stack in var/dev: resolve, tools, up, down, status, env.
 
 Prints one line a step with its time; a failing step names itself, the reason and the remedy.
 """
@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 import proc  # noqa: E402
 import servers  # noqa: E402
+import tools  # noqa: E402
 from proc import StepError  # noqa: E402
 from servers import ROOT, SERVERS, prepare_var  # noqa: E402
 from stack import SERVICES, Stack  # noqa: E402
@@ -45,6 +46,12 @@ def cmd_resolve(_args):
     prepare_var()
     for name in ("kafka", "s3proxy"):
         timed(f"maven {name}", lambda n=name: servers.resolve(n), "resolved", "up to date")
+
+
+def cmd_tools(_args):
+    """The programs that judge charts and manifests, once per content of their go.mod."""
+    prepare_var()
+    timed("tools", tools.install, "built", "up to date")
 
 
 def start_services(stack):
@@ -172,7 +179,7 @@ def cmd_status(_args):
     return 1 if bad else 0
 
 
-COMMANDS = {"resolve": cmd_resolve, "up": cmd_up, "down": cmd_down, "status": cmd_status,
+COMMANDS = {"resolve": cmd_resolve, "tools": cmd_tools, "up": cmd_up, "down": cmd_down, "status": cmd_status,
             "env": cmd_env}
 
 
