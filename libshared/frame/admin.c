@@ -7,9 +7,11 @@
 #include "frame/brake.h"
 #include "frame/consumer.h"
 #include "frame/engine.h"
+#include "frame/halt.h"
 #include "frame/health.h"
 #include "frame/metrics.h"
 #include "frame/metrics_process.h"
+#include "frame/metrics_wire.h"
 #include "frame/park.h"
 #include "frame/relay.h"
 #include "frame/schedule.h"
@@ -96,6 +98,19 @@ static double read_cuts(void *arg)
 
 	consumer_look(arg, &view);
 	return (double)view.cuts;
+}
+
+static double read_still(void *arg)
+{
+	struct consumer_view view;
+
+	consumer_look(arg, &view);
+	return (double)view.still_ms / 1000;
+}
+
+static double read_erasing(void *arg)
+{
+	return (double)halt_longest_ms(arg, TENANT_ERASING) / 1000;
 }
 
 static double read_parked_due(void *arg)
@@ -190,7 +205,7 @@ static const struct watch {
 	struct metrics_spec spec; /* without a name: parked_spec */
 	double (*read)(void *arg);
 	const char *label; /* value of the row's one label, or NULL */
-	enum { OF_CONSUMER, OF_SCHEDULE, OF_RELAY, OF_PARK, OF_BRAKES } whose;
+	enum { OF_CONSUMER, OF_SCHEDULE, OF_RELAY, OF_PARK, OF_BRAKES, OF_HALT } whose;
 } watches[] = {
 	{ { METRICS_GAUGE, "esteira_consumer_lag_records",
 		  "Records of our partitions that are not committed.", { NULL }, NULL, 0 },
@@ -233,6 +248,16 @@ static const struct watch {
 		  "Times a log was cut before it was read, or was another one.", { NULL }, NULL,
 		  0 },
 		read_cuts, NULL, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_consumer_watermark_still_seconds",
+		  "The longest that a partition's committed place has not moved with records "
+		  "behind "
+		  "it.",
+		  { NULL }, NULL, 0 },
+		read_still, NULL, OF_CONSUMER },
+	{ { METRICS_GAUGE, "esteira_tenant_erasing_seconds",
+		  "How long the longest erasure of a tenant that is not over has taken.", { NULL },
+		  NULL, 0 },
+		read_erasing, NULL, OF_HALT },
 	{ { .name = NULL }, read_parked_due, "due", OF_PARK },
 	{ { .name = NULL }, read_parked_blocked, "blocked", OF_PARK },
 	{ { .name = NULL }, read_parked_overflow, "overflow", OF_PARK },
@@ -247,7 +272,8 @@ static void watch_all(struct admin *admin)
 {
 	struct engine *engine = admin->conf.engine;
 	void *const whose[] = { engine_consumer(engine), engine_schedule(engine),
-		engine_relay(engine), engine_park(engine), engine_brakes(engine) };
+		engine_relay(engine), engine_park(engine), engine_brakes(engine),
+		engine_halt(engine) };
 
 	for (size_t i = 0; i < sizeof watches / sizeof *watches; i++)
 		if (whose[watches[i].whose] != NULL)
@@ -256,6 +282,7 @@ static void watch_all(struct admin *admin)
 									       : &watches[i].spec),
 				watches[i].label == NULL ? NULL : &watches[i].label,
 				watches[i].read, whose[watches[i].whose]);
+	metrics_wire_watch(admin->metrics, "workers", engine_pool(engine));
 }
 
 /* --- routes --- */

@@ -159,15 +159,30 @@ static void hold_back(struct consumer *consumer)
 	count_still(consumer);
 }
 
+/* How long the place of a partition with records behind it has been where it is. */
+static int64_t still_ms(struct consumer_owned *owned, bool behind)
+{
+	int64_t now = clock_mono_ms();
+
+	if (!behind || owned->still.at != owned->committed) {
+		owned->still.at = owned->committed;
+		owned->still.since_ms = now;
+	}
+	return now - owned->still.since_ms;
+}
+
 static void measure_lag(struct consumer *consumer)
 {
-	int64_t lag = 0, runnable = 0, low, high;
+	int64_t lag = 0, runnable = 0, longest_ms = 0, low, high;
 
 	for (size_t i = 0; i < consumer->owned_count; i++) {
-		const struct consumer_owned *owned = &consumer->owned[i];
-		if (!kafka_consumer_watermarks(consumer->kafka, owned->partition->topic,
-			    owned->partition->number, &low, &high) ||
-			owned->committed < 0 || high <= owned->committed)
+		struct consumer_owned *owned = &consumer->owned[i];
+		bool behind = kafka_consumer_watermarks(consumer->kafka, owned->partition->topic,
+				      owned->partition->number, &low, &high) &&
+			      owned->committed >= 0 && high > owned->committed;
+		int64_t ms = still_ms(owned, behind && owned->held_by == 0);
+		longest_ms = ms > longest_ms ? ms : longest_ms;
+		if (!behind)
 			continue;
 		lag += high - owned->committed;
 		if (owned->held_by == 0 && !owned->braked)
@@ -175,6 +190,7 @@ static void measure_lag(struct consumer *consumer)
 	}
 	consumer->counts.lag = lag;
 	consumer->counts.runnable = runnable;
+	consumer->counts.still_ms = longest_ms;
 }
 
 /* --- life --- */
@@ -298,5 +314,6 @@ void consumer_look(const struct consumer *consumer, struct consumer_view *ret_vi
 		.commits = consumer->counts.commits,
 		.held = consumer->counts.held,
 		.braked = consumer->counts.braked,
-		.cuts = consumer->counts.cuts };
+		.cuts = consumer->counts.cuts,
+		.still_ms = consumer->counts.still_ms };
 }

@@ -40,6 +40,7 @@ struct consumer_view {
 	size_t held;	   /* partitions that wait for estctl replay confirm */
 	size_t braked;	   /* partitions that stand still because most of their tenants fail */
 	size_t cuts;	   /* times a log began behind our position: data was lost to us */
+	int64_t still_ms;  /* the longest that a place with records behind it has not moved */
 };
 
 /* Joins the group. *conf is copied, what it points to is borrowed. ERR_FATAL bad-config. */

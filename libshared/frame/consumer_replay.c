@@ -38,14 +38,14 @@ static struct err apply(struct consumer *consumer, const struct replay *replay)
 static struct err let_go(struct consumer *consumer, struct consumer_owned *owned)
 {
 	const struct replay *replay = find_replay(consumer, owned->held_by);
-	int64_t to = owned->otherwise;
+	int64_t to = owned->held.otherwise;
 
 	if (replay != NULL && replay->state == REPLAY_HELD)
 		return err_ok();
 	/* refused ones are not among the loaded */
 	if (replay != NULL) {
 		TRY(apply(consumer, replay));
-		to = owned->start;
+		to = owned->held.start;
 	}
 	TRY(consumer_log_move(consumer, owned, to));
 	LOG(LOG_INFO, "consumer.let_go", LOG_TEXT("topic", owned->partition->topic),

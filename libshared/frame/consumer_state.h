@@ -24,11 +24,17 @@ struct consumer_owned {
 	int64_t committed;
 	int64_t timeline; /* of Postgres when we took it */
 	bool paused, braked;
-	bool unclean;	    /* its last owner died: what is parked or read beside is suspect too */
-	bool sought;	    /* nothing was read since we moved it: the library's position is old */
-	int64_t held_by;    /* the replay that waits for confirmation; 0 = none */
-	int64_t start;	    /* held: where to go on when the move is confirmed */
-	int64_t otherwise;  /* held: when it is refused */
+	bool unclean;	 /* its last owner died: what is parked or read beside is suspect too */
+	bool sought;	 /* nothing was read since we moved it: the library's position is old */
+	int64_t held_by; /* the replay that waits for confirmation; 0 = none */
+	struct {
+		int64_t start;	   /* where to go on when the move is confirmed */
+		int64_t otherwise; /* when it is refused */
+	} held;
+	struct {
+		int64_t at;	  /* committed, when it was last looked at */
+		int64_t since_ms; /* monotonic; it has been there */
+	} still;
 	int64_t suspect_to; /* offsets below may end the process; 0 = none */
 	int64_t back_to;    /* it began anew here, below what was to come; KAFKA_NO_OFFSET = no */
 	int64_t gap_from;   /* it went on far behind this; KAFKA_NO_OFFSET = no */
@@ -65,7 +71,7 @@ struct consumer_counts {
 	size_t hold_count;    /* listed; held says how many there are */
 	struct consumer_hold holds[CONSUMER_HOLDS_MAX];
 	_Atomic size_t partitions, rebalances, held, braked, cuts;
-	_Atomic int64_t lag, runnable, commits;
+	_Atomic int64_t lag, runnable, commits, still_ms;
 };
 
 struct consumer_replays {

@@ -11,7 +11,6 @@
 #include "frame/consumer.h"
 #include "frame/crowd.h"
 #include "frame/deadletter.h"
-#include "frame/effect.h"
 #include "frame/execute.h"
 #include "frame/gate.h"
 #include "frame/gather.h"
@@ -22,6 +21,7 @@
 #include "frame/park.h"
 #include "frame/redrive.h"
 #include "frame/relay.h"
+#include "frame/tally.h"
 
 enum {
 	WORKERS_MAX = 512,
@@ -30,7 +30,6 @@ enum {
 	MAINTAIN_MS = 3600 * 1000,
 	REDRIVE_MS = 1000,
 	REDRIVE_REST = 20, /* times as long as the turn took */
-	EFFECTS_MS = 10000,
 	CHORES_BYTES = 1 << 20,
 	KAFKA_ASK_MS = 5000,  /* how often */
 	KAFKA_WAIT_MS = 2000, /* for an answer */
@@ -47,8 +46,8 @@ struct threads {
 };
 
 struct counters {
-	struct metric *records, *seconds, *handler, *dead, *delay, *effects;
-	bool ledgered; /* a route makes effects outside */
+	struct metric *records, *seconds, *handler, *failed, *dead, *delay;
+	struct tally tally;
 };
 
 struct engine {
@@ -73,13 +72,13 @@ static const struct metrics_spec seconds_spec = { METRICS_HISTOGRAM, "esteira_re
 	"From a worker's hand to the commit.", { "type" }, NULL, 0 };
 static const struct metrics_spec handler_spec = { METRICS_HISTOGRAM, "esteira_handler_seconds",
 	"A record's part in the service's own steps.", { "type" }, NULL, 0 };
+static const struct metrics_spec failed_spec = { METRICS_COUNTER, "esteira_record_failures_total",
+	"Tries of records that failed, by class and code of their error.", { "class", "code" },
+	NULL, 0 };
 static const struct metrics_spec dead_spec = { METRICS_COUNTER, "esteira_dead_letters_total",
 	"Records given up, by the class of their error.", { "class" }, NULL, 0 };
 static const struct metrics_spec delay_spec = { METRICS_HISTOGRAM, "esteira_outbox_delay_seconds",
 	"From an event's row to its delivery.", { NULL }, NULL, 0 };
-static const struct metrics_spec effects_spec = { METRICS_GAUGE, "esteira_effects",
-	"Effects that are not over, by state; known to the leading process.", { "state" }, NULL,
-	0 };
 
 static void on_fatal(void *arg, struct err e)
 {
@@ -99,6 +98,14 @@ static void on_count(
 		metrics_observe(engine->counters.seconds, labels, (double)took_us / 1e6);
 	if (handler_us > 0)
 		metrics_observe(engine->counters.handler, labels, (double)handler_us / 1e6);
+}
+
+static void on_failed(void *arg, enum err_code code)
+{
+	const struct engine *engine = arg;
+	const char *const labels[] = { err_class_name(err_code_class(code)), err_code_name(code) };
+
+	metrics_add(engine->counters.failed, labels, 1);
 }
 
 static void on_dead(void *arg, const char *error_class)
@@ -129,9 +136,8 @@ static void *poll_main(void *arg)
 }
 
 struct chores {
-	int64_t renewed_ms, maintained_ms, asked_ms, redrive_ms, counted_ms, released_ms;
+	int64_t renewed_ms, maintained_ms, asked_ms, redrive_ms, released_ms;
 	struct err kafka; /* the last answer */
-	bool no_effects;  /* no route makes any, and none was found */
 };
 
 /* One process of the service at a time: the one that leads the relay. */
@@ -154,33 +160,14 @@ static struct err redrive(struct engine *engine, struct chores *chores)
 	return e;
 }
 
-static void show_effects(const struct engine *engine, const int64_t *counts)
-{
-	static const enum effect_state open[] = { EFFECT_INTENT, EFFECT_SENDING, EFFECT_UNKNOWN };
-
-	for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
-		const char *state = effect_state_name(open[i]);
-		metrics_set(engine->counters.effects, &state, (double)counts[open[i]]);
-	}
-}
-
 /* Of the leader alone, so that a sum over processes counts each once. */
-static struct err count_effects(struct engine *engine, struct chores *chores)
+static struct err count(struct engine *engine)
 {
-	int64_t counts[EFFECT_UNKNOWN + 1] = { 0 };
 	struct relay_view view;
 
-	chores->counted_ms = clock_mono_ms();
 	relay_look(engine->relay, &view);
-	if (view.leader) {
-		arena_reset(engine->threads.arena);
-		TRY(effect_count(engine->relay_pg, engine->threads.arena, counts));
-		chores->no_effects = !engine->counters.ledgered && counts[EFFECT_INTENT] == 0 &&
-				     counts[EFFECT_SENDING] == 0 && counts[EFFECT_UNKNOWN] == 0;
-	}
-	if (!chores->no_effects)
-		show_effects(engine, counts);
-	return err_ok();
+	return tally_turn(&engine->counters.tally, view.leader ? engine->relay_pg : NULL,
+		engine->threads.arena);
 }
 
 /* Who is halted is every process's to know; what waits for an activation is released by one. */
@@ -226,8 +213,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 		e = look_at_tenants(engine, chores);
 	if (e.kind == ERR_OK && now >= chores->redrive_ms)
 		e = redrive(engine, chores);
-	if (e.kind == ERR_OK && !chores->no_effects && now - chores->counted_ms >= EFFECTS_MS)
-		e = count_effects(engine, chores);
+	if (e.kind == ERR_OK)
+		e = count(engine);
 	return e.kind == ERR_FATAL ? e : err_ok();
 }
 
@@ -338,8 +325,8 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.brakes = engine->brakes,
 		.halt = engine->halt,
 		.health = engine->conf.health,
-		.hooks = { on_count, on_dead, on_fatal, engine } };
-	engine->counters.ledgered = makes_effects(routes);
+		.hooks = { on_count, on_failed, on_dead, on_fatal, engine } };
+	engine->counters.tally.ledgered = makes_effects(routes);
 	/* before any worker asks; who cannot be asked now has no connection for records either */
 	struct err e = halt_turn(engine->halt, engine->relay_pg, engine->threads.arena);
 	if (e.kind == ERR_FATAL)
@@ -397,9 +384,10 @@ static void count_with(struct metrics *metrics, struct counters *counters)
 	*counters = (struct counters){ .records = metrics_register(metrics, &records_spec),
 		.seconds = metrics_register(metrics, &seconds_spec),
 		.handler = metrics_register(metrics, &handler_spec),
+		.failed = metrics_register(metrics, &failed_spec),
 		.dead = metrics_register(metrics, &dead_spec),
-		.delay = metrics_register(metrics, &delay_spec),
-		.effects = metrics_register(metrics, &effects_spec) };
+		.delay = metrics_register(metrics, &delay_spec) };
+	tally_register(&counters->tally, metrics);
 }
 
 struct err engine_open(const struct engine_conf *conf, struct engine **ret_engine)

@@ -31,6 +31,8 @@ struct execute_hooks {
 	 * 0: not measured; handler_us, its part in the service's own steps, 0: none ran. */
 	void (*count)(void *arg, const char *type, const char *outcome, int64_t took_us,
 		int64_t handler_us);
+	/* A try of a record failed, whatever comes of it. */
+	void (*failed)(void *arg, enum err_code code);
 	/* A record became a dead letter (or did so again). */
 	void (*dead)(void *arg, const char *error_class);
 	void (*fatal)(void *arg, struct err e); /* the process has to end */

@@ -238,6 +238,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 	if (past->first_ms == 0)
 		past->first_ms = clock_wall_ms();
 	past->tries++;
+	worker->conf->hooks.failed(worker->conf->hooks.arg, e.code);
 	struct verdict verdict =
 		judge(worker, task->record, e, task->scope == NULL ? 0 : task->scope->again_ms);
 	switch (verdict.what) {

@@ -103,6 +103,20 @@ size_t halt_list(
 	return found;
 }
 
+int64_t halt_longest_ms(struct halt *halt, enum tenant_state state)
+{
+	int64_t longest_ms = 0;
+
+	if (halt->count == 0)
+		return 0;
+	pthread_rwlock_rdlock(&halt->lock);
+	for (size_t i = 0; i < halt->count; i++)
+		if (halt->entries[i].state == state && halt->entries[i].since_ms > longest_ms)
+			longest_ms = halt->entries[i].since_ms;
+	pthread_rwlock_unlock(&halt->lock);
+	return longest_ms;
+}
+
 /* A state that a newer version made is none of ours to handle records in. */
 static enum tenant_state state_of(const struct pg_rows *rows, size_t row)
 {

@@ -39,6 +39,9 @@ struct halt_tenant {
 size_t halt_list(
 	struct halt *halt, enum tenant_state state, struct halt_tenant *ret_tenants, size_t max);
 
+/* How long the one of them who has been in it the longest has; 0: nobody is. Any thread. */
+int64_t halt_longest_ms(struct halt *halt, enum tenant_state state);
+
 /* Asks when it is time. One thread, with a connection of esteira_frame_<service>. Failures:
  * pg_query; what was known stays known. */
 struct err halt_turn(struct halt *halt, struct pg *pg, struct arena *arena) ERR_MUST_USE;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "frame/metrics.h"
 
 struct part {
 	_Atomic int state; /* 0 unknown, 1 up, 2 down */
@@ -15,6 +16,7 @@ struct part {
 struct health {
 	struct part parts[HEALTH_PARTS];
 	_Atomic int64_t tick_ms;
+	struct metric *up, *outages; /* NULL: not measured */
 };
 
 enum { UNKNOWN, UP, DOWN };
@@ -33,6 +35,28 @@ void health_free(struct health *health)
 	free(health);
 }
 
+void health_measure(struct health *health, struct metrics *metrics)
+{
+	static const struct metrics_spec up = { METRICS_GAUGE, "esteira_dependency_up",
+		"Whether a server of ours answered when it was last asked.", { "dependency" }, NULL,
+		0 };
+	static const struct metrics_spec outages = { METRICS_COUNTER,
+		"esteira_dependency_outages_total", "Times a server of ours went away.",
+		{ "dependency", "code" }, NULL, 0 };
+
+	health->up = metrics_register(metrics, &up);
+	health->outages = metrics_register(metrics, &outages);
+}
+
+static void measure(const struct health *health, enum health_part part, struct err e, bool went)
+{
+	const char *const labels[] = { health_part_name(part), err_code_name(e.code) };
+
+	metrics_set(health->up, labels, went ? 0 : 1);
+	if (went)
+		metrics_add(health->outages, labels, 1);
+}
+
 void health_report(struct health *health, enum health_part part, struct err e, int64_t took_us)
 {
 	struct part *p = &health->parts[part];
@@ -43,8 +67,10 @@ void health_report(struct health *health, enum health_part part, struct err e, i
 		p->code = (int)e.code;
 	else if (took_us >= 0)
 		p->latency_us = took_us;
-	if (atomic_exchange(&p->state, state) != state)
+	if (atomic_exchange(&p->state, state) != state) {
 		p->since_ms = clock_mono_ms();
+		measure(health, part, e, failed);
+	}
 }
 
 enum health_part health_part_of(struct err e)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 struct health;
+struct metrics;
 
 enum health_part {
 	HEALTH_POSTGRES,
@@ -23,6 +24,10 @@ enum health_part {
 /* NULL without memory. */
 struct health *health_new(void);
 void health_free(struct health *health);
+
+/* From now on metrics say what is up and how often it went away; they must outlive health's last
+ * report. Before any thread reports. */
+void health_measure(struct health *health, struct metrics *metrics);
 
 /* A call to this server ended; took_us < 0 when it was not measured. Only dependency failures count
  * as down. Any thread. */

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "frame/metrics.h"
+#include "frame/metrics_wire.h"
 #include "port/loop.h"
 #include "port/pg.h"
 
@@ -16,6 +18,7 @@ struct pool {
 	struct pool_job *first, **end;
 	size_t waiting;
 	bool stopping;
+	struct metrics_wire_pool measured;
 	unsigned thread_count;
 	pthread_t threads[];
 };
@@ -40,6 +43,8 @@ static struct pool_job *take(struct pool *pool)
 		if (pool->first == NULL)
 			pool->end = &pool->first;
 		pool->waiting--;
+		metrics_add(pool->measured.waiting, &pool->measured.name, -1);
+		metrics_add(pool->measured.busy, &pool->measured.name, 1);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return job;
@@ -68,6 +73,7 @@ static void *thread_main(void *arg)
 
 	while (pg != NULL && (job = take(pool)) != NULL) {
 		job->e = run_job(pool, job, pg);
+		metrics_add(pool->measured.busy, &pool->measured.name, -1);
 		if (!loop_post(pool->conf.loop, on_loop, job))
 			arena_free(
 				job->arena); /* the loop has ended, and with it the job's owner */
@@ -85,6 +91,8 @@ struct err pool_open(const struct pool_conf *conf, struct pool **ret_pool)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the request pool");
 	pool->conf = *conf;
 	pool->end = &pool->first;
+	pool->measured = metrics_wire_pool(
+		conf->name == NULL ? NULL : conf->metrics, conf->name, conf->threads);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->changed, NULL);
 	pthread_attr_init(&attr);
@@ -110,6 +118,7 @@ struct err pool_submit(struct pool *pool, struct pool_job *job)
 		*pool->end = job;
 		pool->end = &job->next;
 		pool->waiting++;
+		metrics_add(pool->measured.waiting, &pool->measured.name, 1);
 		pthread_cond_signal(&pool->changed);
 	}
 	pthread_mutex_unlock(&pool->lock);

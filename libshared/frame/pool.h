@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 struct loop;
+struct metrics;
 struct pg;
 struct pg_conf;
 struct pool;
@@ -32,6 +33,8 @@ struct pool_conf {
 	unsigned threads; /* and connections */
 	size_t arena_bytes;
 	size_t queue_max; /* waiting jobs */
+	const char *name; /* static: of the metrics; NULL: none */
+	struct metrics *metrics;
 };
 
 struct err pool_open(const struct pool_conf *conf, struct pool **ret_pool) ERR_MUST_USE;

@@ -19,6 +19,7 @@
 #include "frame/erase.h"
 #include "frame/kafka_watch.h"
 #include "frame/metrics.h"
+#include "frame/metrics_wire.h"
 #include "frame/service_conf.h"
 #include "frame/service_show.h"
 #include "port/loop.h"
@@ -230,6 +231,9 @@ static struct err open_loop(struct service_context *context)
 	context->names.kafka.ear = (struct kafka_ear){ kafka_watch_note, context->names.watch };
 	if (context->health == NULL || context->metrics == NULL || context->names.watch == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
+	health_measure(context->health, context->metrics);
+	context->names.pg.ear = metrics_wire_postgres(context->metrics);
+	context->names.frame.ear = context->names.pooled.ear = context->names.pg.ear;
 	return err_ok();
 }
 

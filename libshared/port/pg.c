@@ -307,6 +307,7 @@ static struct err read_sync_point(struct pg *pg)
 /* Sends the sync point and reads every queued answer; the first failure counts. */
 static struct err run_queue(struct pg *pg, PGresult **ret_rows)
 {
+	int64_t from_us = clock_mono_us();
 	struct err first = err_ok();
 	size_t known = pg->prepared_count;
 	bool ran;
@@ -327,8 +328,9 @@ static struct err run_queue(struct pg *pg, PGresult **ret_rows)
 	pg->prepared_count = known; /* a PREPARE behind a failure did not happen */
 	pg->queued = 0;
 	pg->used_ms = clock_mono_ms();
-	TRY(read_sync_point(pg));
-	return first;
+	struct err e = read_sync_point(pg);
+	ear_tell(&pg->conf.ear, from_us);
+	return e.kind == ERR_OK ? first : e;
 }
 
 static void clear_rows(void *arg)

@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "model/codec.h"
 #include "model/tenant.h"
+#include "port/ear.h"
 
 struct pg;
 struct pg_rows;
@@ -31,6 +32,7 @@ struct pg_conf {
 	bool pooled; /* a pooler (PgBouncer) gives a session for one transaction at a time: nothing
 		      * is asked of the session, statements are not prepared, and the time limits
 		      * are those of the role; no pg_listen */
+	struct ear ear; /* of each round trip that was answered */
 };
 
 /* A statement with its name; identity is the address, so statements are static const. */
@@ -185,6 +187,10 @@ struct pg_pool;
 struct pg_pool *pg_pool_new(const struct pg_conf *conf, unsigned count);
 void pg_pool_free(struct pg_pool *pool);
 struct pg *pg_pool_take(struct pg_pool *pool);
+struct pg_pool_view {
+	unsigned size, busy, waiting;
+};
+void pg_pool_look(struct pg_pool *pool, struct pg_pool_view *ret_view); /* any thread */
 /* e: the last failure of the connection, or ERR_OK; it comes back with its message in the arena,
  * because the next one who takes the connection writes over it. */
 struct err pg_pool_give(struct pg_pool *pool, struct pg *pg, struct arena *arena, struct err e)

@@ -9,6 +9,7 @@ struct pg_pool {
 	pthread_cond_t freed;
 	unsigned free_count;
 	unsigned count;
+	unsigned waiting;
 	struct pg *free[];
 };
 
@@ -46,8 +47,10 @@ void pg_pool_free(struct pg_pool *pool)
 struct pg *pg_pool_take(struct pg_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
+	pool->waiting++;
 	while (pool->free_count == 0)
 		pthread_cond_wait(&pool->freed, &pool->lock);
+	pool->waiting--;
 	struct pg *pg = pool->free[--pool->free_count];
 	pthread_mutex_unlock(&pool->lock);
 	return pg;
@@ -62,4 +65,12 @@ struct err pg_pool_give(struct pg_pool *pool, struct pg *pg, struct arena *arena
 	pthread_cond_signal(&pool->freed);
 	pthread_mutex_unlock(&pool->lock);
 	return kept;
+}
+
+void pg_pool_look(struct pg_pool *pool, struct pg_pool_view *ret_view)
+{
+	pthread_mutex_lock(&pool->lock);
+	*ret_view =
+		(struct pg_pool_view){ pool->count, pool->count - pool->free_count, pool->waiting };
+	pthread_mutex_unlock(&pool->lock);
 }

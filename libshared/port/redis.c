@@ -419,6 +419,7 @@ void redis_send(
 		return;
 	}
 	entry->fn = fn;
+	entry->ear = redis->limits.ear;
 	entry->arg = arg;
 	send_entry(redis, entry);
 }

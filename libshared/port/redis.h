@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "port/ear.h"
 
 struct loop;
 struct redis;
@@ -28,6 +29,7 @@ struct redis_limits {
 	const char *ca_file; /* of rediss://: PEM of the authorities believed, read again when it
 				changes; copied [the system's] */
 	struct secret *password; /* in place of the URL's, as it is at each connect; not owned */
+	struct ear ear;		 /* of each command that was answered [nobody] */
 };
 
 enum redis_kind {

@@ -17,6 +17,7 @@ struct err redis_queue_make(const struct redis_command *command, struct redis_en
 		free(entry);
 		return e;
 	}
+	entry->made_us = clock_mono_us();
 	entry->deadline_ms = clock_mono_ms() + command->timeout_ms;
 	*ret_entry = entry;
 	return err_ok();
@@ -84,6 +85,8 @@ void redis_queue_answer(
 	redis_reply_fn *fn = entry->fn;
 	void *arg = entry->arg;
 
+	if (reply != NULL)
+		ear_tell(&entry->ear, entry->made_us);
 	free(entry->wire);
 	free(entry);
 	fn(arg, result, reply);

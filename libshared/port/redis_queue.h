@@ -13,6 +13,8 @@ struct redis_entry {
 	void *arg;
 	char *wire; /* heap memory; NULL once it is with the stream */
 	size_t wire_len;
+	struct ear ear;
+	int64_t made_us;     /* clock_mono_us() */
 	int64_t deadline_ms; /* clock_mono_ms() */
 	struct err failure;  /* of an entry that will not be sent or answered */
 };

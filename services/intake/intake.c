@@ -6,6 +6,8 @@
 #include "api/api.h"
 #include "api/secure.h"
 #include "base/log.h"
+#include "frame/metrics.h"
+#include "frame/metrics_wire.h"
 #include "frame/outbox.h"
 #include "frame/pool.h"
 #include "frame/service.h"
@@ -126,7 +128,8 @@ static struct err open_redis(struct intake *intake)
 		.password = intake->conf->wires.redis_password };
 	const struct redis_limits plain = { .name = "esteira-intake",
 		.ca_file = ca_file,
-		.password = intake->conf->wires.redis_password };
+		.password = intake->conf->wires.redis_password,
+		.ear = metrics_wire_redis(service_metrics(intake->service)) };
 	struct loop *loop = service_loop(intake->service);
 
 	TRY(redis_open(loop, intake->conf->redis_url, &plain, &intake->redis));
@@ -167,6 +170,8 @@ static struct err open_parts(struct intake *intake)
 		.threads = (unsigned)intake->conf->pool.threads,
 		.arena_bytes = REQUEST_ARENA_BYTES,
 		.queue_max = REQUEST_QUEUE_MAX,
+		.name = "requests",
+		.metrics = service_metrics(intake->service),
 	};
 
 	const struct keyring_of keys = { service_loop(intake->service),
@@ -183,12 +188,16 @@ static struct err open_parts(struct intake *intake)
 
 struct err intake_open(struct service_context *service, const void *conf, void **ret_state)
 {
+	static const struct metrics_spec late = { METRICS_COUNTER, "esteira_results_late_total",
+		"Results that came after their job had ended otherwise, and were dropped.",
+		{ NULL }, NULL, 0 };
 	struct intake *intake = calloc(1, sizeof *intake);
 
 	if (intake == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	intake->service = service;
 	intake->conf = conf;
+	intake->results_late = metrics_register(service_metrics(service), &late);
 	*ret_state = intake; /* also after a failure: intake_close ends what was opened */
 	return open_parts(intake);
 }

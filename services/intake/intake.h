@@ -14,6 +14,7 @@ struct api;
 struct bridge;
 struct buf;
 struct http;
+struct metric;
 struct partner_book;
 struct pool;
 struct purge;
@@ -74,7 +75,8 @@ struct intake {
 	struct purge *purge;
 	struct partner_book *partners;
 	struct bridge *bridge; /* from partners' topics into the suite */
-	int draining;	       /* parts that SIGTERM still waits for; loop thread */
+	struct metric *results_late;
+	int draining; /* parts that SIGTERM still waits for; loop thread */
 };
 
 /* The hooks of struct service; conf is a struct intake_conf, state a struct intake. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "frame/metrics.h"
 
 #include "jailer.h"
 
@@ -50,6 +51,7 @@ struct err child_start(struct jailer *jailer, const struct jail_request *request
 	struct child child = {
 		.busy = true,
 		.jailer = jailer,
+		.task = (enum jail_task)request->task,
 		.until_ms = clock_mono_ms() + (int64_t)request->cpu_s * 1000 * WALL_PER_CPU,
 		.memory_bytes = request->memory_bytes,
 		.output_left_bytes = wiring->output_max_bytes,
@@ -185,10 +187,40 @@ static enum err_code signal_outcome(const struct child *child, int number)
 	return limit ? ERR_CODE_RESOURCE_LIMIT : ERR_CODE_BROKEN;
 }
 
+/* More than the outcome says: whether we ended it, and whether it did what its cage forbids. */
+static const char *word_of(const struct child *child)
+{
+	int status = child->report.status;
+
+	if (child->cut_off)
+		return "cut-off";
+	if (status == JAIL_NO_CHILD || status == JAIL_NO_CAGE || status == JAIL_NO_PROGRAM)
+		return "not-started";
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return "forbidden";
+	if (WIFSIGNALED(status))
+		return signal_outcome(child, WTERMSIG(status)) == ERR_CODE_RESOURCE_LIMIT
+			       ? "limit"
+			       : "killed";
+	if (WEXITSTATUS(status) == 0)
+		return "done";
+	return was_large(child) ? "limit" : "failed";
+}
+
+static void count(const struct child *child)
+{
+	static const char *const tasks[JAIL_TASK_COUNT] = { "inventory", "text-layer", "pictures",
+		"render", "recognise" };
+	const char *const labels[] = { tasks[child->task], word_of(child) };
+
+	metrics_add(child->jailer->children, labels, 1);
+}
+
 struct err child_outcome(const struct child *child, enum err_code *ret_outcome)
 {
 	int status = child->report.status;
 
+	count(child);
 	if (child->cut_off) {
 		*ret_outcome = ERR_CODE_RESOURCE_LIMIT;
 		return err_ok();

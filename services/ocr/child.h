@@ -20,8 +20,9 @@ struct child {
 	bool busy; /* report or output is still to come */
 	struct jailer *jailer;
 	unsigned zygote; /* whose child it is */
-	int control_fd;	 /* -1: the report is there */
-	int output_fd;	 /* -1: at its end, or somebody else's */
+	enum jail_task task;
+	int control_fd; /* -1: the report is there */
+	int output_fd;	/* -1: at its end, or somebody else's */
 	int64_t until_ms;
 	uint64_t memory_bytes;
 	uint64_t output_left_bytes;
@@ -54,8 +55,8 @@ struct err child_wait(struct child *const *children, size_t count, int wake_fd, 
 /* Kills it if it runs, and closes its descriptors. */
 void child_stop(struct child *child);
 
-/* How an ended child did: NONE, RESOURCE_LIMIT or BROKEN. ERR_FATAL: its cage could not be built;
- * ERR_RETRY: there was no process for it. */
+/* To be asked once: it is counted. How an ended child did: NONE, RESOURCE_LIMIT or BROKEN.
+ * ERR_FATAL: its cage could not be built; ERR_RETRY: there was no process for it. */
 struct err child_outcome(const struct child *child, enum err_code *ret_outcome) ERR_MUST_USE;
 
 #endif

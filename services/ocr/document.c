@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "frame/metrics.h"
 
 #include "cgroup.h"
 #include "child.h"
@@ -133,6 +134,24 @@ const char *document_jail_missing(const struct document_reader *reader)
 	};
 
 	return names[reader->jailer.missing & (JAIL_NO_LANDLOCK | JAIL_NO_SECCOMP)];
+}
+
+static double read_restarts(void *arg)
+{
+	return document_jail_restarts(arg);
+}
+
+void document_measure(struct document_reader *reader, struct metrics *metrics)
+{
+	static const struct metrics_spec restarts = { METRICS_COUNTER,
+		"esteira_jail_restarts_total", "Zygotes that died and were replaced.", { NULL },
+		NULL, 0 };
+	static const struct metrics_spec children = { METRICS_COUNTER,
+		"esteira_jail_children_total", "Processes of the jail by task and how they ended.",
+		{ "task", "outcome" }, NULL, 0 };
+
+	metrics_watch(metrics_register(metrics, &restarts), NULL, read_restarts, reader);
+	reader->jailer.children = metrics_register(metrics, &children);
 }
 
 unsigned document_jail_restarts(const struct document_reader *reader)

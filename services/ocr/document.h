@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct document_reader;
+struct metrics;
 
 /* What to do where the kernel refuses landlock or seccomp. */
 enum document_jail {
@@ -82,6 +83,10 @@ const char *document_jail_missing(const struct document_reader *reader);
 
 /* How often a dead zygote was replaced. Any thread. */
 unsigned document_jail_restarts(const struct document_reader *reader);
+
+/* From now on metrics say how its children end and how often the zygote was replaced; they must
+ * outlive it. Before the first document. */
+void document_measure(struct document_reader *reader, struct metrics *metrics);
 
 /* The memory limits of all children plus 256 MiB against the cgroup's memory limit (none: fits).
  * ERR_FATAL bad-config when they do not fit. */

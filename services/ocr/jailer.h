@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct jail_request;
+struct metric;
 
 enum { JAILER_RESTARTS_MAX = 5 };
 
@@ -25,6 +26,7 @@ struct jailer {
 	int pid;
 	_Atomic unsigned restarts; /* also the zygote's number */
 	int64_t restarted_ms[JAILER_RESTARTS_MAX];
+	struct metric *children; /* counted by child_outcome; may be NULL */
 };
 
 /* Executes path and waits until it is ready. ERR_FATAL: no-sandbox (required and refused by the

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "frame/metrics.h"
+#include "frame/metrics_wire.h"
 #include "frame/service.h"
 #include "port/http.h"
 #include "port/redis.h"
@@ -110,6 +111,7 @@ static void register_metrics(struct ocr *ocr)
 	ocr->documents = metrics_register(metrics, &documents_spec);
 	ocr->pages = metrics_register(metrics, &pages_spec);
 	ocr->page_seconds = metrics_register(metrics, &page_seconds_spec);
+	document_measure(ocr->conf->reader, metrics);
 }
 
 static struct err open_parts(struct ocr *ocr)
@@ -118,7 +120,8 @@ static struct err open_parts(struct ocr *ocr)
 	const struct redis_limits limits = { .queued_max_bytes = 64U << 20,
 		.name = "esteira-ocr",
 		.ca_file = ocr->conf->wires.redis_ca_file,
-		.password = ocr->conf->wires.redis_password };
+		.password = ocr->conf->wires.redis_password,
+		.ear = metrics_wire_redis(service_metrics(ocr->service)) };
 	const char *ca_file = ocr->conf->wires.s3_ca_file;
 	const struct http_limits http = { .ca_file = *ca_file == '\0' ? NULL : ca_file };
 	const struct keyring_of keys = { loop, service_health(ocr->service),

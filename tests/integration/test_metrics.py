@@ -14,11 +14,11 @@ SPEC = re.compile(r"METRICS_(COUNTER|GAUGE|HISTOGRAM),\s*\"(\w+)\"")
 
 
 def documented():
-    """name -> (type, labels) of docs/metrics.md"""
+    """name -> (type, labels, what it says) of docs/metrics.md"""
     with open(os.path.join(belt.ROOT, "docs/metrics.md"), encoding="utf-8") as f:
-        rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\|", f.read(), re.M)
+        rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| (.*?) ?\|$", f.read(), re.M)
     assert len({name for name, *_ in rows}) == len(rows)
-    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels)), what) for name, kind, labels, what in rows}
 
 
 def declared():
@@ -36,7 +36,7 @@ make_plant = conveyor.fixture()
 
 
 def test_every_metric_is_documented():
-    assert {name: kind for name, (kind, _) in documented().items()} == declared()
+    assert {name: kind for name, (kind, *_) in documented().items()} == declared()
 
 
 def test_figures(plant):
@@ -54,12 +54,16 @@ def test_figures(plant):
         seen = plant.scrape()
         return (seen.sum("esteira_records_total", type=ENTRY) == 4
                 and seen.sum("esteira_effects", state="unknown") == 1
-                and seen.sum("esteira_outbox_delay_seconds_count") >= 3)
+                and seen.sum("esteira_outbox_delay_seconds_count") >= 3
+                and seen.sum("esteira_dead_letters_open") == 1)
     belt.wait_for("four entries and an effect nobody knows about", settled, 60)
     seen = plant.scrape()
     for outcome, count in (("done", 2), ("duplicate", 1), ("dead", 1)):
         assert seen.sum("esteira_records_total", type=ENTRY, outcome=outcome) == count, outcome
     assert seen.sum("esteira_dead_letters_total", **{"class": "schema"}) == 1
+    assert seen.sum("esteira_dead_letters_open", **{"class": "schema"}) == 1
+    assert 0 < seen.sum("esteira_dead_letter_oldest_seconds") < 90
+    assert seen.sum("esteira_record_failures_total", **{"class": "schema"}) == 1
     # the broken one ran too; the slow one's own time, though others may have waited for it
     assert seen.sum("esteira_handler_seconds_count", type=ENTRY) == 3
     assert 0.3 <= seen.sum("esteira_handler_seconds_sum", type=ENTRY) < 0.6
@@ -77,25 +81,24 @@ def test_what_is_shown_is_documented(plant):
     for name, labels, _ in seen.samples:
         family = seen.family(name)
         assert family in known, name
-        kind, names = known[family]
+        kind, names, _ = known[family]
         assert seen.types[family] == kind
         assert set(labels) - {"le"} == names, name
-    missing = {name for name in known if not name.startswith(("esteira_http", "esteira_key", "esteira_ocr",
-                                                                "esteira_partner", "esteira_rate", "esteira_tls",
-                                                                "esteira_webhook"))}
+    missing = {name for name, (_, _, what) in known.items() if not what.startswith(("`intake`", "`ocr`", "`outreach`"))}
     missing -= {seen.family(name) for name, *_ in seen.samples}
-    assert missing == {"esteira_uploads_running", "esteira_upload_bytes_total",
-                       "esteira_event_streams", "esteira_results_lost_total"}
+    assert missing == {"esteira_dependency_outages_total"}  # nothing went away
 
 
 def test_age_and_lag_grow_while_a_record_is_worked_on(plant):
     tenant = str(uuid.uuid4())
     with reference.Sender(plant.stack) as sender:
-        sender.entry(tenant, "slow", 1, "slow:3000")
+        sender.entry(tenant, "slow", 1, "slow:6000")
         for n in range(5):
             sender.entry(tenant, "slow", n + 2)
     belt.wait_for("an old record", lambda: plant.scrape().sum(
         "esteira_oldest_unhandled_seconds") > 1, 20)
+    belt.wait_for("a watermark that stands", lambda: plant.scrape().sum(
+        "esteira_consumer_watermark_still_seconds") > 1, 20)
     seen = plant.scrape()
     assert seen.sum("esteira_consumer_lag_records") >= 6
     assert seen.sum("esteira_consumer_runnable_lag_records") == \
@@ -103,6 +106,8 @@ def test_age_and_lag_grow_while_a_record_is_worked_on(plant):
     belt.wait_for("nothing left", lambda: plant.scrape().sum(
         "esteira_oldest_unhandled_seconds") == 0, 30)
     belt.wait_for("no lag", lambda: plant.scrape().sum("esteira_consumer_lag_records") == 0, 30)
+    belt.wait_for("a watermark at its end", lambda: plant.scrape().sum(
+        "esteira_consumer_watermark_still_seconds") == 0, 10)
 
 
 def test_health(plant):
@@ -112,3 +117,22 @@ def test_health(plant):
     status, state = plant.readyz()
     assert status == 200
     assert {"partitions", "braked", "holds", "parked", "dependencies"} <= set(state)
+
+
+def test_ways_to_our_servers(plant):
+    seen = plant.scrape()
+    for dependency in ("postgres", "kafka"):
+        assert seen.sum("esteira_dependency_up", dependency=dependency) == 1
+    trips = seen.sum("esteira_postgres_seconds_count")
+    assert trips > 10 and 0 < seen.sum("esteira_postgres_seconds_sum") < trips
+    assert seen.sum("esteira_pool_size", pool="workers") == 2
+    assert seen.sum("esteira_pool_busy") <= 2
+    assert seen.sum("esteira_outbox_events") == 0
+    plant.stack.stop_one("postgres")
+    belt.wait_for("Postgres to be away", lambda: plant.scrape().sum(
+        "esteira_dependency_up", dependency="postgres") == 0, 30)
+    plant.stack.start_one("postgres")
+    belt.wait_for("Postgres to be back", lambda: plant.scrape().sum(
+        "esteira_dependency_up", dependency="postgres") == 1, 60)
+    seen = plant.scrape()
+    assert seen.sum("esteira_dependency_outages_total", dependency="postgres", code="postgres-away") >= 1

@@ -6,7 +6,10 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/sabotage.h"
+#include "frame/metrics.h"
 #include "frame/pool.h"
+#include "frame/service.h"
+#include "intake.h"
 
 enum { WAYS = 4, SETS = KEY_CACHE_KEYS / WAYS };
 
@@ -24,6 +27,7 @@ struct key_cache_lookup {
 struct key_cache {
 	struct api *api;
 	struct key_cache_lookup *lookups;
+	struct metric *looks;
 	struct key_cache_entry sets[SETS][WAYS];
 };
 
@@ -159,6 +163,8 @@ void key_cache_ask(struct key_cache *cache, struct key_cache_ask *ask)
 {
 	const struct key_cache_entry *known = key_cache_get(cache, ask->key.hash, clock_mono_ms());
 
+	const char *outcome = known != NULL ? "known" : "asked";
+	metrics_add(cache->looks, &outcome, 1);
 	if (known != NULL) {
 		ask->done(ask, known->e, &known->who);
 		return;
@@ -190,11 +196,16 @@ void key_cache_leave(struct key_cache_ask *ask)
 
 struct err key_cache_open(struct api *api, struct key_cache **ret_cache)
 {
+	static const struct metrics_spec looks = { METRICS_COUNTER, "esteira_auth_looks_total",
+		"API keys looked up, by whether they were known or asked of the database.",
+		{ "outcome" }, NULL, 0 };
 	struct key_cache *cache = calloc(1, sizeof *cache);
 
 	if (cache == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	cache->api = api;
+	if (api != NULL)
+		cache->looks = metrics_register(service_metrics(api->intake->service), &looks);
 	*ret_cache = cache;
 	return err_ok();
 }

@@ -4,7 +4,9 @@
 
 #include "api/api.h"
 #include "base/clock.h"
+#include "frame/metrics.h"
 #include "frame/pool.h"
+#include "frame/service.h"
 #include "intake.h"
 #include "port/loop.h"
 
@@ -13,7 +15,8 @@ enum {
 	STALE_MS = 10000,
 	RATE_OVER_S = 60,
 	RETRY_AFTER_MIN_S = 3,
-	RETRY_AFTER_MAX_S = 300
+	RETRY_AFTER_MAX_S = 300,
+	DEADLINE_S = 600, /* a tenant's who was given none */
 };
 
 struct pressure {
@@ -24,7 +27,17 @@ struct pressure {
 	int64_t read_ms;	       /* when known was read; 0 = never */
 	struct api_store_load known;   /* the loop's */
 	struct api_store_load reading; /* the job's */
+	struct {
+		struct metric *on, *wait, *pending;
+	} metrics;
 };
+
+static const struct metrics_spec on_spec = { METRICS_GAUGE, "esteira_back_pressure",
+	"1 while a document with the default deadline would be refused.", { NULL }, NULL, 0 };
+static const struct metrics_spec wait_spec = { METRICS_GAUGE, "esteira_upload_wait_seconds",
+	"How long a document taken now would take to be read, estimated.", { NULL }, NULL, 0 };
+static const struct metrics_spec pending_spec = { METRICS_GAUGE, "esteira_jobs_pending",
+	"Jobs of all tenants that nobody has begun.", { NULL }, NULL, 0 };
 
 /* A backlog younger than the window says nothing about the whole of it: the rate is taken over its
  * age. With nothing ended there is no rate, and the age of the oldest speaks alone. */
@@ -65,6 +78,16 @@ static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)
 	return api_store_load(pg, arena, &((struct pressure *)job)->reading);
 }
 
+static void tell(const struct pressure *pressure)
+{
+	unsigned again_s =
+		pressure_decide(&pressure->known, DEADLINE_S, pressure->api->intake->conf->lag_max);
+
+	metrics_set(pressure->metrics.on, NULL, again_s > 0 ? 1 : 0);
+	metrics_set(pressure->metrics.wait, NULL, pressure_estimate_s(&pressure->known));
+	metrics_set(pressure->metrics.pending, NULL, (double)pressure->known.pending);
+}
+
 static void done(struct pool_job *job, struct err e)
 {
 	struct pressure *pressure = (struct pressure *)job;
@@ -74,6 +97,7 @@ static void done(struct pool_job *job, struct err e)
 		return;
 	pressure->known = pressure->reading;
 	pressure->read_ms = clock_mono_ms();
+	tell(pressure);
 }
 
 static void on_timer(void *arg)
@@ -91,6 +115,10 @@ struct err pressure_open(struct api *api, struct pressure **ret_pressure)
 	if (pressure == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	pressure->api = api;
+	struct metrics *metrics = service_metrics(api->intake->service);
+	pressure->metrics.on = metrics_register(metrics, &on_spec);
+	pressure->metrics.wait = metrics_register(metrics, &wait_spec);
+	pressure->metrics.pending = metrics_register(metrics, &pending_spec);
 	pressure->job = (struct pool_job){ .run = run, .done = done };
 	struct err e = loop_timer_new(api->loop, on_timer, pressure, &pressure->timer);
 	if (e.kind != ERR_OK) {

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "frame/metrics.h"
+#include "frame/metrics_wire.h"
 #include "intake.h"
 #include "model/rediskey.h"
 #include "port/digest.h"
@@ -245,7 +246,8 @@ struct err rate_open(const struct rate_conf *conf, struct rate **ret_rate)
 	const struct redis_limits limits = { .inflight_max = INFLIGHT_MAX,
 		.name = "esteira-intake-rate",
 		.ca_file = conf->intake->wires.redis_ca_file,
-		.password = conf->intake->wires.redis_password };
+		.password = conf->intake->wires.redis_password,
+		.ear = metrics_wire_redis(conf->metrics) };
 	struct rate *rate = calloc(1, sizeof *rate);
 
 	if (rate == NULL)

@@ -1,5 +1,6 @@
 #include "job/handle.h"
 
+#include "frame/metrics.h"
 #include "frame/outbox.h"
 #include "intake.h"
 #include "job/announce.h"
@@ -117,9 +118,11 @@ struct err handle_after_end(struct scope *scope, const void *payload)
 	const struct verdict *verdict = scope->user;
 
 	(void)payload;
-	if (verdict->decision.drop_result && verdict->result_hash != NULL)
+	if (verdict->decision.drop_result && verdict->result_hash != NULL) {
+		metrics_add(intake->results_late, NULL, 1);
 		return progress_drop_result(intake->redis, scope->event->tenant, verdict->job_id,
 			verdict->result_hash, scope->arena);
+	}
 	if (verdict->decision.verdict != DECIDE_APPLY)
 		return err_ok();
 	return progress_end(intake->redis, scope->event->tenant, verdict->job_id, scope->arena);
