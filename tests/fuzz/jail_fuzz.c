@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "child.h"
+#include "jailer.h"
 #include "request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,7 +46,10 @@ static void read_answer(struct str bytes)
 
 static void read_report(struct str bytes)
 {
-	struct child child = { .control_fd = -1, .output_fd = -1, .memory_bytes = 1 << 20 };
+	struct jailer jailer = { .children = NULL };
+	struct child child = {
+		.jailer = &jailer, .control_fd = -1, .output_fd = -1, .memory_bytes = 1 << 20
+	};
 	enum err_code outcome = ERR_CODE_NOT_FOUND;
 
 	if (bytes.len != sizeof child.report)
