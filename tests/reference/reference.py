@@ -71,7 +71,7 @@ class Sender:
 
     def flush(self):
         """Until the broker has everything."""
-        assert self.producer.flush(30) == 0, "records that Kafka did not take"
+        assert self.producer.flush(120) == 0, "records that Kafka did not take"
         assert not self.wrong, self.wrong
 
     def _delivered(self, error, _):
