@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-enum { LOOK_MS = 1000, SIZE_MAX_BYTES = 1 << 20 };
+enum { LOOK_MS = 1000, SIZE_MAX_BYTES = 1 << 20, GROUPS_MAX = 256 };
 
 /* By what a file is known to be the same. */
 struct mark {
@@ -87,12 +87,33 @@ static bool is_settled(const struct mark *mark)
 	return clock_wall_ms() - (int64_t)mark->changed.tv_sec * 1000 > 2 * LOOK_MS;
 }
 
+static bool is_our_group(gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	int count =
+		getgroups(GROUPS_MAX, groups); /* -1 when there are more: then it is none of them */
+
+	if (group == getegid())
+		return true;
+	while (count > 0)
+		if (groups[--count] == group)
+			return true;
+	return false;
+}
+
+bool secret_is_private(const struct stat *file)
+{
+	mode_t mode = file->st_mode & 07777;
+
+	return mode == 0600 || mode == 0400 || (mode == 0440 && is_our_group(file->st_gid));
+}
+
 static const char *refuse(const struct secret *secret, const struct stat *now)
 {
 	if (!S_ISREG(now->st_mode))
 		return "it is not a regular file";
-	if (secret->is_owner_only && (now->st_mode & 077) != 0)
-		return "group or others have rights on it: mode 0600 or 0400 is needed";
+	if (secret->is_owner_only && !secret_is_private(now))
+		return "others have rights on it: mode 0600, 0400 or, of our group, 0440 is needed";
 	if (now->st_size == 0)
 		return "it is empty";
 	if ((uint64_t)now->st_size >= secret->size)

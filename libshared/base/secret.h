@@ -19,13 +19,18 @@
 enum { SECRET_BYTES = 4096 }; /* the longest value without limit of its own, with its NUL */
 
 struct secret;
+struct stat;
+
+/* May nobody but us read or write the file? Mode 0600 or 0400, or 0440 of a group of ours: that is
+ * what a Secret is mounted with in Kubernetes for a user who is not root. */
+bool secret_is_private(const struct stat *file);
 
 struct secret_conf {
 	const char *path;   /* of the file; NULL: text is the value and stays it */
 	const char *text;   /* used when path is NULL */
 	size_t size;	    /* longest value + 1, bytes; 0: SECRET_BYTES; at most 1 MiB */
 	bool is_binary;	    /* as it is; else CR and LF at the end are cut and a NUL is refused */
-	bool is_owner_only; /* refuses a file that group or others may read or write */
+	bool is_owner_only; /* refuses a file that is not secret_is_private */
 };
 
 /* Reads it for the first time; copies conf. ERR_FATAL bad-config with a static sentence (file

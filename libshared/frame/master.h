@@ -29,8 +29,8 @@ struct master_conf {
 #define MASTER_CONF_ITEMS(at)                                                                      \
 	{ "ESTEIRA_SEAL_MASTER_FILE", CONF_TEXT, (at) + offsetof(struct master_conf, file), "", 0, \
 		0, NULL,                                                                           \
-		"File of the master key: 32 raw bytes, mode 0600 or 0400. This or "                \
-		"ESTEIRA_SEAL_TRANSIT_URL." },                                                     \
+		"File of the master key: 32 raw bytes, mode 0600, 0400 or, of our group, 0440. "   \
+		"This or ESTEIRA_SEAL_TRANSIT_URL." },                                             \
 		{ "ESTEIRA_SEAL_MASTER_OLD_FILE", CONF_TEXT,                                       \
 			(at) + offsetof(struct master_conf, old_file), "", 0, 0, NULL,             \
 			"File of the master key before it, of the same form: opens, never "        \

@@ -10,6 +10,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/secret.h"
 #include "port/digest.h"
 
 enum { NONCE_BYTES = 12, TAG_BYTES = 16, BLOB_FORMAT = 1 };
@@ -75,9 +76,9 @@ struct err seal_key_load_master(const char *path, struct seal_key **ret_master)
 		return err_fatal(ERR_CODE_SECRET_MISSING, "the master key file cannot be opened");
 	if (!S_ISREG(st.st_mode))
 		return err_fatal(ERR_CODE_BAD_CONFIG, "the master key is not a regular file");
-	if ((st.st_mode & 07777) != 0600 && (st.st_mode & 07777) != 0400)
-		return err_fatal(
-			ERR_CODE_BAD_CONFIG, "the master key file's mode is not 0600 or 0400");
+	if (!secret_is_private(&st))
+		return err_fatal(ERR_CODE_BAD_CONFIG,
+			"the master key file's mode is not 0600, 0400 or, of our group, 0440");
 	if (st.st_size != SEAL_KEY_BYTES)
 		return err_fatal(
 			ERR_CODE_BAD_CONFIG, "the master key file is not exactly 32 bytes long");

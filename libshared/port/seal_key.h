@@ -47,8 +47,8 @@ void seal_key_wipe(struct seal_key *key);
 /*
  * The master key: the file's exactly 32 raw bytes, as seal_key_new would hold them; seal_key_free
  * ends it. ERR_FATAL secret-missing: there is no such file or it cannot be read. ERR_FATAL
- * bad-config: not a regular file (a symbolic link to one is fine), a mode other than 0600 or 0400,
- * another size.
+ * bad-config: not a regular file (a symbolic link to one is fine), a mode that is not
+ * secret_is_private, another size.
  */
 struct err seal_key_load_master(const char *path, struct seal_key **ret_master) ERR_MUST_USE;
 

@@ -53,9 +53,10 @@ static struct document_conf complete(const struct document_conf *conf)
 			 : cores > RECOGNISERS_MAX ? RECOGNISERS_MAX
 						   : (unsigned)cores;
 
+	count = (unsigned)or_default(conf->recognisers, count);
 	return (struct document_conf){
 		.jail = conf->jail,
-		.recognisers = (unsigned)or_default(conf->recognisers, count),
+		.recognisers = count,
 		.readers = (unsigned)or_default(conf->readers, count),
 		.pages_max = (unsigned)or_default(conf->pages_max, 500),
 		.pixels_max = (uint32_t)or_default(conf->pixels_max, 40000000),

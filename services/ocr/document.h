@@ -28,7 +28,7 @@ struct document_conf {
 	const char *jail_path; /* the executable; NULL: esteira-ocr-jail beside our own one */
 	enum document_jail jail;
 	unsigned recognisers;  /* pages under OCR at once in this process; default: cores */
-	unsigned readers;      /* readers of text layers at once; default: cores */
+	unsigned readers;      /* readers of text layers at once; default: as many as recognisers */
 	unsigned pages_max;    /* default 500 */
 	uint32_t pixels_max;   /* of one page image; default 40,000,000 */
 	uint32_t cpu_s;	       /* of one child; default 60 */

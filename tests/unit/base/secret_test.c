@@ -140,6 +140,24 @@ START_TEST(refuses_what_is_no_file_of_ours)
 }
 END_TEST
 
+/* What a Secret is mounted with for a pod whose user is not root: readable by its group alone. */
+START_TEST(takes_what_our_group_may_read)
+{
+	struct secret *secret = NULL;
+	const struct secret_conf strict = { .path = in_folder("g"), .is_owner_only = true };
+
+	write_text("g", "x");
+	ck_assert_int_eq(chown(in_folder("g"), (uid_t)-1, getegid()), 0);
+	ck_assert_int_eq(chmod(in_folder("g"), 0440), 0);
+	ck_assert_int_eq(secret_open(&strict, &secret).kind, ERR_OK);
+	secret_free(secret);
+	ck_assert_int_eq(chmod(in_folder("g"), 0444), 0);
+	ck_assert_int_eq(secret_open(&strict, &secret).kind, ERR_FATAL);
+	struct stat another = { .st_mode = S_IFREG | 0440, .st_gid = (gid_t)-2 };
+	ck_assert(!secret_is_private(&another));
+}
+END_TEST
+
 START_TEST(a_text_stays)
 {
 	struct secret *secret = opened((struct secret_conf){ .text = "s3" });
@@ -375,6 +393,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, make_folder, remove_folder);
 	tcase_add_test(tcase, reads_what_is_there);
 	tcase_add_test(tcase, refuses_what_is_no_file_of_ours);
+	tcase_add_test(tcase, takes_what_our_group_may_read);
 	tcase_add_test(tcase, a_text_stays);
 	tcase_add_test(tcase, takes_a_new_value);
 	tcase_add_test(tcase, follows_the_links_of_kubernetes);

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 
+#include "document_reader.h"
 #include "document_rig.h"
 
 static const char nothing[] = "";
@@ -276,6 +277,17 @@ START_TEST(test_conf)
 }
 END_TEST
 
+/* Cores are the machine's, not the container's: one setting bounds all children. */
+START_TEST(test_readers_follow_recognisers)
+{
+	struct document_reader *reader = open_reader((struct document_conf){ .recognisers = 3 });
+
+	ck_assert_uint_eq(reader->conf.recognisers, 3);
+	ck_assert_uint_eq(reader->conf.readers, 3);
+	document_close(reader);
+}
+END_TEST
+
 /* From here on this process and its children see a kernel without landlock. */
 static void forget_landlock(void)
 {
@@ -325,6 +337,7 @@ int main(void)
 	tcase_add_test(tcase, test_threads);
 	tcase_add_test(tcase, test_probe);
 	tcase_add_test(tcase, test_conf);
+	tcase_add_test(tcase, test_readers_follow_recognisers);
 	tcase_add_test(tcase, test_kernel_without_landlock);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);

@@ -123,6 +123,7 @@ static const struct {
 } files[] = {
 	{ 32, 0600, ERR_CODE_NONE },
 	{ 32, 0400, ERR_CODE_NONE },
+	{ 32, 0440, ERR_CODE_NONE },
 	{ 32, 0640, ERR_CODE_BAD_CONFIG },
 	{ 32, 0604, ERR_CODE_BAD_CONFIG },
 	{ 32, 0700, ERR_CODE_BAD_CONFIG },
