@@ -1,0 +1,429 @@
+"""helm/esteira: every values file renders to what Kubernetes takes, what cannot work is refused, and each service is
+told exactly what it reads."""
+import json
+import math
+import os
+import pathlib
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+
+import chart
+import judge
+
+sys.path.insert(0, str(judge.ROOT / "docker/local"))
+import secure  # noqa: E402  pylint: disable=wrong-import-position
+
+BIN = pathlib.Path(os.environ.get("ESTEIRA_BIN_DIR", judge.ROOT / "build/dev/bin"))
+EVERY = pytest.mark.parametrize("name", chart.FILES)
+SERVICES = ("intake", "ocr", "outreach", "audit")
+
+# One more service: one values entry and nothing else.
+BILLING = {"services.billing": {
+    "topics": ["billing.commands"], "wires": ["seal"], "scaling": {"by": "lag", "min": 2, "max": 12}, "connections": 5,
+    "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}}}
+OTHER_WAYS = {
+    "monitored": ({}, ("--api-versions", chart.MONITORS)),
+    "scram": ({"kafka.security": "sasl_ssl"}, ()),
+    "transit": ({"seal.mode": "transit", "seal.transit.url": "https://bao:8200", "seal.hasOldMaster": True,
+                 "seal.transit.ca.existingSecret": "bao"}, ()),
+    "front": ({"ingress.enabled": True, "ingress.host": "api.example.com", "ingress.tlsSecret": "t",
+               "http": {"tlsSecret": "i", "clientCaSecret": "c", "proxies": "10.0.0.0/8"}, "outreachCa.existingSecret": "o"}, ()),
+    "billing": (BILLING, ()),
+    "roles": ({"migrations.rolePasswordsSecret": "esteira-roles", "postgres.pooler.host": "pooler"}, ()),
+}
+
+
+# --- every values file ---
+
+@EVERY
+def test_lint(name):
+    done = subprocess.run([judge.TOOLS / "helm", "lint", "--strict", chart.CHART, "-f", chart.CHART / name],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Fail" not in done.stderr, done.stdout + done.stderr
+
+
+@EVERY
+def test_the_kinds_schemas_take_it(name):
+    assert judge.unfit(chart.text(name, {}, "--api-versions", chart.MONITORS)) == []
+
+
+@pytest.mark.parametrize("way", OTHER_WAYS)
+def test_the_kinds_schemas_take_other_ways(way):
+    values, more = OTHER_WAYS[way]
+    assert judge.unfit(chart.text("values.yaml", values, *more)) == []
+
+
+@EVERY
+def test_every_process_is_restricted(name):
+    for where, spec in chart.pods(chart.objects(name)):
+        assert spec["automountServiceAccountToken"] is False, where
+        assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 0, where
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), where
+        for container in spec["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True and security["allowPrivilegeEscalation"] is False, where
+            assert security["capabilities"] == {"drop": ["ALL"]}, where
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), where
+            assert "memory" in container["resources"]["limits"], where
+            assert not any("secretKeyRef" in json.dumps(entry) for entry in container.get("env", ())), where
+
+
+@EVERY
+def test_a_new_version_comes_before_the_old_goes(name):
+    for (kind, service), thing in chart.objects(name).items():
+        if kind != "Deployment":
+            continue
+        spec, deployment = chart.pod(thing), thing["spec"]
+        drain_s = int(chart.environment(spec)["ESTEIRA_DRAIN_MS"]) // 1000
+        assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        assert spec["terminationGracePeriodSeconds"] == drain_s + 15
+        (container,) = spec["containers"]
+        pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        assert pause < 15 and (pause > 0) == (service == "intake")
+        paths = {probe: container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+        assert paths == {"startupProbe": {"path": "/livez", "port": "admin"},
+                         "livenessProbe": {"path": "/livez", "port": "admin"},
+                         "readinessProbe": {"path": "/readyz", "port": "admin"}}
+        mine = deployment["selector"]["matchLabels"]
+        assert mine.items() <= deployment["template"]["metadata"]["labels"].items()
+        spread = {s["topologyKey"]: s["labelSelector"]["matchLabels"] for s in spec["topologySpreadConstraints"]}
+        assert spread == {"topology.kubernetes.io/zone": mine, "kubernetes.io/hostname": mine}
+        (apart,) = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert apart["podAffinityTerm"]["labelSelector"]["matchLabels"] == mine
+
+
+@EVERY
+def test_what_is_scaled_has_no_replicas(name):
+    things = chart.objects(name)
+    for (kind, service), thing in things.items():
+        if kind == "Deployment":
+            scaled = ("HorizontalPodAutoscaler", service) in things or ("ScaledObject", service) in things
+            assert ("replicas" in thing["spec"]) == (not scaled), service
+            assert scaled == (name in chart.PLANNED), service
+
+
+@EVERY
+def test_a_node_can_be_drained_and_two_stay(name):
+    things = chart.objects(name)
+    for service in SERVICES:
+        scaler = things.get(("HorizontalPodAutoscaler", service)) or things.get(("ScaledObject", service))
+        budget = things.get(("PodDisruptionBudget", service))
+        if scaler is None:
+            assert budget is None, "one process cannot be kept and moved"
+            continue
+        least = scaler["spec"].get("minReplicas") or scaler["spec"]["minReplicaCount"]
+        assert budget["spec"]["minAvailable"] == min(2, least - 1)
+        assert budget["spec"]["minAvailable"] == 2 or name == "values.yaml", "production keeps two"
+        assert budget["spec"]["selector"] == things[("Deployment", service)]["spec"]["selector"]
+
+
+@EVERY
+def test_services_lead_to_pods(name):
+    things = chart.objects(name)
+    for (kind, service), thing in things.items():
+        if kind == "Service":
+            deployment = things[("Deployment", service)]
+            assert deployment["metadata"]["namespace"] == thing["metadata"]["namespace"]
+            assert thing["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"]
+            names = {port["name"] for port in chart.pod(deployment)["containers"][0]["ports"]}
+            assert {port["targetPort"] for port in thing["spec"]["ports"]} == {"http"} < names
+    assert [service for kind, service in things if kind == "Service"] == ["intake"], "nobody else takes requests"
+
+
+# What kube-score asks for that is answered elsewhere, and where.
+ANSWERED = {
+    "pod-networkpolicy": "k8s/ has them: default deny and the paths of the wires",
+    "container-image-pull-policy": "images have a version or a digest",
+    "container-ephemeral-storage-request-and-limit": "nothing can be written but the log, which the kubelet rotates",
+    "container-resources": "a limit of CPU slows a process that has nobody to slow for; ocr, which has neighbours, has one",
+}
+
+
+@pytest.mark.parametrize("name", chart.PLANNED)
+def test_kube_score(name):
+    assert judge.bad_practice(chart.text(name), *ANSWERED) == []
+    assert {row.split(": ")[1] for row in judge.bad_practice(chart.text(name))} == set(ANSWERED), "excused for nothing"
+
+
+# --- what it refuses ---
+
+@pytest.mark.parametrize("values,said", (
+    ({"services.ocr.scaling.max": 61}, "services.ocr: scaling.max 61 is more than the 60 partitions"),
+    ({"kafka.ocrPartitions": 49}, "services.ocr: scaling.max 50 is more than the 49 partitions"),
+    ({"services.audit.scaling.max": 13}, "services.audit: scaling.max 13 is more than the 12 partitions"),
+    ({"kafka.partitions": 11}, "is more than the 11 partitions of its topics: Kafka gives a partition to one process"),
+    ({"services.audit.topics": []}, "services.audit: scaling by lag needs topics"),
+    ({"services.audit.scaling.min": 12, "services.audit.scaling.max": 11}, "scaling.min 12 is more than scaling.max 11"),
+    ({"postgres.maxConnections": 943}, "hold 755 sessions, more than 0.8 of it (754)"),
+    ({"services.intake.requestConnections": 64}, "more than 0.8 of it"),
+    ({"services.ocr.config.ESTEIRA_OCR_RECOGNISERS": "5"}, "more than limits.memory 8Gi"),
+    ({"services.ocr.config.ESTEIRA_OCR_RECOGNISERS": "0"}, "ESTEIRA_OCR_RECOGNISERS must be set"),
+    ({"services.ocr.resources.limits.memory": "7935Mi"}, "more than limits.memory 7935Mi"),
+    ({"seal.mode": "transit"}, "seal.transit.url: must be set"),
+    ({"kafka.ca.existingSecret": ""}, "kafka.ca.existingSecret: must be set"),
+    ({"ladder.lag.low": 100}, "ladder.lag: low, middle and high must rise"),
+))
+def test_what_cannot_work_is_refused(values, said):
+    assert said in refusal_in_words(values)
+
+
+def refusal_in_words(values):
+    return re.sub(r"\s+", " ", chart.refusal("values.yaml", values))
+
+
+@pytest.mark.parametrize("values", (
+    {"postgres.maxConnections": 944}, {"services.ocr.resources.limits.memory": "7936Mi"},
+    {"services.ocr.scaling.max": 60, "postgres.maxConnections": 2000}))
+def test_what_just_works_is_taken(values):
+    assert chart.objects("values.yaml", values)
+
+
+@pytest.mark.parametrize("values,where", (
+    ({"postgre.host": "x"}, "postgre"), ({"services.ocr.replicas": 2}, "ocr"), ({"services.ocr.scaling.fallback": 6}, "scaling"),
+    ({"services.ocr.scaling.min": 1}, "min"), ({"services.ocr.scaling.by": "memory"}, "by"), ({"ladder.replicas.base": 1}, "base"),
+    ({"ladder.scaleDownSeconds": 299}, "scaleDownSeconds"), ({"services.ocr.wires": ["s4"]}, "wires"),
+    ({"services.ocr.scaling": {"by": "none"}}, "replicas"), ({"services.intake.preStopSeconds": 11}, "preStopSeconds"),
+    ({"config.ESTEIRA_REDIS_PASSWORD": "x"}, "REDIS_PASSWORD"), ({"config.PATH": "x"}, "PATH"),
+    ({"services.ocr.config.ESTEIRA_S3_SECRET_KEY": "x"}, "S3_SECRET_KEY"), ({"config.ESTEIRA_PG_FRAME_URL": "x"}, "PG_FRAME_URL"),
+    ({"image.digest": "sha256:abc"}, "digest"), ({"runAs.user": 0}, "user"), ({"kafka.brokers": ""}, "brokers"),
+    ({"ingress.enabled": True}, "host"), ({"services.Ocr": {}}, "services"),
+    ({"services.ocr.resources.limits.memory": None}, "memory"),
+))
+def test_values_that_are_none_are_refused(values, where):
+    said = chart.refusal("values.yaml", values)
+    assert "values don't meet the specifications of the schema" in said and where in said
+
+
+# --- what each service is told ---
+
+def settings(program):
+    """name -> is it a secret, of the program's own table."""
+    rows = subprocess.run([BIN / program, "--markdown"], capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"^\| `(\w+)`( or `_FILE`(?:, reread)?)? \| `(.*?)` \|", rows, re.M)
+    assert len(found) == len(rows.splitlines()) > 5
+    return {name: (bool(secret), default) for name, secret, default in found}
+
+
+def ways():
+    """Everything a service may be told: each values file, and the other ways."""
+    yield from ((name, name, {}) for name in chart.FILES)
+    yield from ((way, "values.yaml", values) for way, (values, _) in OTHER_WAYS.items())
+
+
+WAYS = [(*way, service) for way in ways() for service in SERVICES]
+TOLD = pytest.mark.parametrize("name,values,service", [way[1:] for way in WAYS], ids=[f"{w[0]}-{w[3]}" for w in WAYS])
+
+
+@TOLD
+def test_it_is_told_what_it_reads_and_secrets_by_file(name, values, service):
+    spec = chart.pod(chart.objects(name, values)[("Deployment", service)])
+    known = settings(f"esteira-{service}")
+    env, (folder, mounted) = chart.environment(spec), chart.files(spec)
+    urls = set(chart.objects(name, values)[("ConfigMap", service)]["data"])
+    for variable, value in env.items():
+        plain = variable if variable in known else variable.removesuffix("_FILE")
+        assert plain in known, f"esteira-{service} does not read {variable}"
+        assert not known[plain][0] or variable.endswith("_FILE"), f"{variable} is a secret in the environment"
+        if variable.endswith("_FILE"):
+            assert value in mounted or value.removeprefix(f"{folder}/") in urls, f"{variable}: nothing is mounted at {value}"
+    missing = [variable for variable, (_, default) in known.items()
+               if default == "required" and variable not in env and f"{variable}_FILE" not in env]
+    assert missing == []
+    used = {value for variable, value in env.items() if variable.endswith("_FILE")}
+    assert set(mounted) - used <= {f"{folder}/ca/postgres.crt"}, "mounted for nobody"
+    assert {f"{folder}/{name}" for name in urls} <= used
+
+
+@pytest.fixture(scope="module", name="pair")
+def make_pair(tmp_path_factory):
+    """A certificate and its key."""
+    return secure.Authority(str(tmp_path_factory.mktemp("tls"))).issue("one", dns=["localhost"])
+
+
+def content_of(path, pair):
+    """Something like what the file has to hold."""
+    if "seal-master" in path:
+        return os.urandom(32)
+    if path.endswith((".crt", ".pem", ".key")):
+        return pathlib.Path(pair.key if "key" in pathlib.PurePath(path).name else pair.cert).read_bytes()
+    return b"value"
+
+
+@TOLD
+def test_the_service_itself_finds_nothing_wrong(name, values, service, pair, tmp_path):
+    """estctl config check, with everything at its place."""
+    things = chart.objects(name, values)
+    spec = chart.pod(things[("Deployment", service)])
+    folder, mounted = chart.files(spec)
+    here = tmp_path / "esteira"
+    contents = {path: content_of(path, pair) for path in mounted}
+    contents |= {f"{folder}/{key}": value.replace(folder, str(here)).encode()
+                 for key, value in things[("ConfigMap", service)]["data"].items()}
+    for path, content in contents.items():
+        place = here / pathlib.PurePath(path).relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(0o440)
+    env = {variable: value.replace(folder, str(here)) for variable, value in chart.environment(spec).items()}
+    done = subprocess.run([BIN / "estctl", "config", "check", "--json", "--service", service], env=env, text=True,
+                          capture_output=True, check=False)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["errors"]) == (0, [])
+    expected = {"values-dev.yaml": {"ESTEIRA_KAFKA_SECURITY", "ESTEIRA_REDIS_URL", "ESTEIRA_S3_ENDPOINT", "ESTEIRA_PG_URL",
+                                    "ESTEIRA_PG_FRAME_URL", "ESTEIRA_HTTP_TLS_CERT_FILE"}}
+    fine = expected.get(name, set() if values.get("http") or "production" in name else {"ESTEIRA_HTTP_TLS_CERT_FILE"})
+    assert [found for found in report["warnings"] if found["name"] not in fine] == []
+
+
+def test_urls_have_no_password():
+    for name, values in (way[1:] for way in ways()):
+        for (kind, service), thing in chart.objects(name, values).items():
+            for key, value in thing.get("data", {}).items() if kind == "ConfigMap" else ():
+                assert re.fullmatch(r"(postgresql://esteira_\w+@|rediss?://)[\w.-]+:\d+/\w+(\?[\w=&/.-]+)?", value), (service, key)
+
+
+def test_only_intake_has_keys_of_the_storage_and_audit_no_master():
+    secrets = {service: {key for _, what, key in chart.files(chart.pod(chart.objects()[("Deployment", service)]))[1].values()
+                         if what == f"esteira-{service}"} for service in SERVICES}
+    common = {"pg-password", "pg-frame-password"}
+    assert secrets == {"intake": common | {"redis-password", "s3-access-key", "s3-secret-key", "seal-master"},
+                       "ocr": common | {"redis-password", "seal-master"}, "outreach": common | {"seal-master"}, "audit": common}
+
+
+def test_topics_are_those_it_reads():
+    page = (judge.ROOT / "docs/topics.md").read_text(encoding="utf-8")
+    read = {}
+    for topic, body in re.findall(r"^## esteira\.([a-z.]+)$(.*?)(?=^## |\Z)", page, re.M | re.S):
+        for service in re.findall(r"\(group `esteira\.(\w+)`\)", body):
+            read.setdefault(service, set()).add(topic)
+    values = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert {name: set(entry["topics"]) for name, entry in values["services"].items()} == read
+
+
+# --- one more service ---
+
+def test_one_more_service_is_one_entry():
+    before, after = chart.objects(), chart.objects("values.yaml", BILLING)
+    made = {kind for kind, name in set(after) - set(before)}
+    assert made == {"ServiceAccount", "ConfigMap", "Deployment", "ScaledObject", "TriggerAuthentication",
+                    "PodDisruptionBudget"}
+    spec = chart.pod(after[("Deployment", "billing")])
+    assert spec["containers"][0]["args"] == ["billing"] and spec["containers"][0]["image"] == "esteira:0.1.0"
+    (trigger,) = after[("ScaledObject", "billing")]["spec"]["triggers"]
+    assert (trigger["metadata"]["topic"], trigger["metadata"]["consumerGroup"]) == ("esteira.billing.commands", "esteira.billing")
+    assert "esteira_billing@" in after[("ConfigMap", "billing")]["data"]["pg-url"]
+    for key in before:
+        assert before[key] == after[key], key
+
+
+# --- rules, dashboards, notes, hooks ---
+
+@pytest.fixture(name="copy")
+def make_copy(tmp_path):
+    """A chart of our own."""
+    return pathlib.Path(shutil.copytree(chart.CHART, tmp_path / "esteira"))
+
+
+def test_rules_and_dashboards_go_along_unread(copy):
+    rules = {"groups": [{"name": "one", "rules": [{"alert": "A", "expr": "up == 0", "annotations": {"summary": "{{ $labels.pod }} {{"}}]}]}
+    board = '{"title": "{{ not }} a template", "panels": []}\n'
+    for kind in ("rules", "dashboards"):
+        shutil.rmtree(copy / "files" / kind, ignore_errors=True)
+        (copy / "files" / kind).mkdir()
+    (copy / "files/rules/one_rule.yaml").write_text(yaml.safe_dump(rules))
+    (copy / "files/dashboards/overview.json").write_text(board)
+    things = chart.objects("values.yaml", {}, "--api-versions", chart.MONITORS, chart=copy)
+    assert things[("PrometheusRule", "one-rule")]["spec"] == rules
+    assert things[("ConfigMap", "dashboard-overview")]["data"] == {"overview.json": board}
+    assert things[("ConfigMap", "dashboard-overview")]["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert {name for kind, name in things if kind == "PodMonitor"} == set(SERVICES)
+    plain = {kind for kind, _ in chart.objects("values.yaml", {}, chart=copy)}
+    assert not plain & {"PodMonitor", "PrometheusRule"}, "a cluster without the operator does not know them"
+    forced = {kind for kind, _ in chart.objects("values.yaml", {"monitoring.monitors": "true"}, chart=copy)}
+    assert {"PodMonitor", "PrometheusRule"} <= forced
+    none = chart.objects("values.yaml", {"monitoring.monitors": "false", "monitoring.dashboards": False}, "--api-versions",
+                         chart.MONITORS, chart=copy)
+    assert not {kind for kind, _ in none} & {"PodMonitor", "PrometheusRule"} and ("ConfigMap", "dashboard-overview") not in none
+
+
+@pytest.mark.parametrize("name", chart.FILES)
+def test_notes_say_how_to_send_the_first_document(name, copy):
+    (copy / "templates/notes.yaml").write_text('{kind: ConfigMap, metadata: {name: notes}, data: {notes: {{ '
+                                               'include "esteira/templates/NOTES.txt" . | quote }}}}')
+    notes = chart.objects(name, {}, chart=copy)[("ConfigMap", "notes")]["data"]["notes"]
+    where = "https://api.esteira.example" if "production" in name else "http://localhost:8080"
+    assert f"ESTEIRA_URL={where}" in notes and "helm test esteira" in notes
+    assert 'curl -sS -H "X-API-Key: $ESTEIRA_API_KEY" -F file=@contract.pdf $ESTEIRA_URL/v1/extract' in notes
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Says how it does: well from the third question on, or never."""
+    asked, well_from = 0, 3
+
+    def do_GET(self):
+        type(self).asked += 1
+        state = "ok" if self.path == "/v1/health" and self.asked >= self.well_from else "degraded"
+        body = f'{{"status":"{state}","checks":{{"kafka":{{"status":"up"}}}}}}'.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Quiet."""
+
+
+@pytest.mark.parametrize("scheme", ("http", "https"))
+@pytest.mark.parametrize("well_from", (3, 10**6))
+def test_helm_test_asks_until_all_is_well(scheme, well_from, pair):
+    secured = {"http.tlsSecret": "t"} if scheme == "https" else {}
+    (container,) = chart.objects("values.yaml", secured)[("Pod", "test")]["spec"]["containers"]
+    script, name, host, port, said = container["args"]
+    assert (host, port, said) == ("esteira-intake.default.svc", "443" if secured else "80", scheme)
+    handler = type("Answering", (Answer,), {"well_from": well_from})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if secured:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*pair)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = subprocess.run([*container["command"], script, name, "127.0.0.1", str(server.server_port), scheme],
+                              env={"PATH": os.environ["PATH"], "ESTEIRA_TEST_SECONDS": "3" if well_from > 3 else "30"},
+                              capture_output=True, text=True, check=False, timeout=60)
+        server.shutdown()
+    assert (done.returncode == 0) == (well_from == 3), done
+    assert handler.asked >= 3 or secured
+    assert ("not well" in done.stdout) == (well_from > 3)
+
+
+def test_who_must_show_a_certificate_is_not_asked_by_helm():
+    assert ("Pod", "test") not in chart.objects("values.yaml", OTHER_WAYS["front"][0])
+
+
+def test_migrations_come_before_everything():
+    job = chart.objects("values.yaml", OTHER_WAYS["roles"][0])[("Job", "migrate")]
+    notes = job["metadata"]["annotations"]
+    assert notes["helm.sh/hook"] == "pre-install,pre-upgrade"
+    _, mounted = chart.files(chart.pod(job))
+    assert mounted["/etc/esteira/roles/esteira_frame_ocr"] == ("secret", "esteira-roles", "esteira_frame_ocr")
+    assert sum("/roles/" in path for path in mounted) == 2 * len(SERVICES)
+
+
+def test_sessions_at_the_worst_moment():
+    """What is refused is what the services really hold at most: as many as the notes say."""
+    values = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
+    most = sum((entry["scaling"]["max"] + 1) * (entry["connections"] + entry.get("requestConnections", 0))
+               for entry in values["services"].values())
+    assert f"hold {most} sessions" in refusal_in_words({"postgres.maxConnections": 10})
+    pooled = most - (values["services"]["intake"]["scaling"]["max"] + 1) * 8 + values["postgres"]["pooler"]["connections"]
+    assert f"hold {pooled} sessions" in refusal_in_words({"postgres.maxConnections": 10, "postgres.pooler.host": "p"})
+    assert math.floor(0.8 * values["postgres"]["maxConnections"]) >= most
