@@ -80,7 +80,6 @@ def build(work):
     for module in MODULES:
         go("go tools", [root / "bin/go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w",
                         "-o", f"{work}/bin/", "tool"], env, module)
-    (work / "bin/v5").rename(work / "bin/kustomize")  # its folder ends in its version
 
 
 def install():
