@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Writes the generated pages: errors.md of libshared/base/errors.def, configuration.md of the programs' own
-tables, topics.md of schemas/asyncapi.yaml, kafka-acl.md of estctl.
+tables, topics.md of schemas/asyncapi.yaml, kafka-acl.md of estctl, network.md of k8s/base/network.
 
 usage: generate.py [--check] [FOLDER-OF-PROGRAMS]    default build/release/bin, then build/dev/bin
 --check writes nothing and ends with 1 when a page is not what it would write.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from generate_acl import acl_page
+from generate_network import network_page
 from generate_topics import topics_page
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -119,7 +120,7 @@ def main(arguments):
     stale = 0
     for name, page in (("errors.md", errors_page()), ("configuration.md", configuration_page(folder)),
                        ("topics.md", topics_page(NOTE)),
-                       ("kafka-acl.md", acl_page(NOTE, programs(folder)))):
+                       ("kafka-acl.md", acl_page(NOTE, programs(folder))), ("network.md", network_page(NOTE))):
         path = ROOT / "docs" / name
         if path.exists() and path.read_text(encoding="utf-8") == page:
             continue

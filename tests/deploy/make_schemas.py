@@ -45,7 +45,7 @@ STRIMZI = "1.2.0"
 KAFKA = {"Kafka": "kafka.Kafka", "KafkaNodePool": "nodepool.KafkaNodePool", "KafkaTopic": "topic.KafkaTopic",
          "KafkaUser": "user.KafkaUser"}
 # providers and generators that nobody here uses would be most of these files
-ONLY = {"SecretStore": ("spec", "provider", ("vault",)), "ClusterSecretStore": ("spec", "provider", ("vault",))}
+ONLY = {"SecretStore": ("spec", "provider", ("vault", "kubernetes")), "ClusterSecretStore": ("spec", "provider", ("vault", "kubernetes"))}
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>esteira</groupId>
 <artifactId>schemas</artifactId><version>1</version><dependencies><dependency><groupId>io.strimzi</groupId>
 <artifactId>crd-generator</artifactId><version>{0}</version></dependency><dependency><groupId>io.strimzi</groupId>
