@@ -98,7 +98,7 @@ void partner_print_user(const char *prefix, const char *slug, const char *cluste
 	char name[256];
 
 	fprintf(out,
-		"apiVersion: kafka.strimzi.io/v1beta2\n"
+		"apiVersion: kafka.strimzi.io/v1\n"
 		"kind: KafkaUser\n"
 		"metadata:\n"
 		"  name: partner-%s\n"

@@ -107,7 +107,7 @@ START_TEST(the_manifest_says_the_same)
 {
 	char *text = printed(true);
 
-	ck_assert_str_eq(text, "apiVersion: kafka.strimzi.io/v1beta2\n"
+	ck_assert_str_eq(text, "apiVersion: kafka.strimzi.io/v1\n"
 			       "kind: KafkaUser\n"
 			       "metadata:\n"
 			       "  name: partner-acme\n"
