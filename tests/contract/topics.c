@@ -5,6 +5,7 @@
  *   contract-topics          every topic, its settings, its spread and readers; the headers of an
  *                            event and of a dead letter
  *   contract-topics SLUG     what estctl partner add prints for that partner
+ *   contract-topics SLUG CLUSTER    the same for a Strimzi cluster
  *
  * Exit code: 0, 1 (why is on standard error).
  */
@@ -143,6 +144,8 @@ int main(int argc, char **argv)
 	struct err e = config_read(CONFIG_KAFKA, arena, &config);
 	if (e.kind == ERR_OK && argc == 2)
 		partner_print_acls(config.space.prefix, argv[1], stdout);
+	else if (e.kind == ERR_OK && argc == 3)
+		partner_print_user(config.space.prefix, argv[1], argv[2], stdout);
 	else if (e.kind == ERR_OK)
 		e = print_all(&config, arena);
 	if (e.kind != ERR_OK)

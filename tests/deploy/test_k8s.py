@@ -1,4 +1,5 @@
 """k8s/: what is there fits its schemas, is what its sources say, and gives every service its secrets."""
+import os
 import pathlib
 import re
 import subprocess
@@ -76,6 +77,15 @@ def test_keda_looks_and_does_nothing_else(things):
     assert {op for acl in keda["spec"]["authorization"]["acls"] for op in acl["operations"]} == {"Describe"}
     users = {u["metadata"]["name"] for u in of(things, "KafkaUser")}
     assert users == {"admin", "keda", *(f"esteira-{s}" for s in ("intake", "ocr", "audit", "outreach"))}
+
+
+def test_a_partners_user_fits_as_well():
+    """Was v1beta2, which Strimzi 1 has no more."""
+    program = pathlib.Path(os.environ.get("ESTEIRA_BIN_DIR", ROOT / "build/dev/bin")).parent / "tests/contract-topics"
+    text = subprocess.run([program, "acme", "esteira"], check=True, capture_output=True, text=True, timeout=20,
+                          env={"ESTEIRA_KAFKA_BROKERS": "none:1"}).stdout
+    assert judge.documents(text)[0]["metadata"]["name"] == "partner-acme"
+    assert judge.unfit(text) == []
 
 
 def settings():
