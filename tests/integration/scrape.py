@@ -1,8 +1,19 @@
 """A look at /metrics."""
+import os
 import re
 import urllib.request
 
+import belt
+
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+
+
+def documented():
+    """name -> (type, labels, what it says) of docs/metrics.md"""
+    with open(os.path.join(belt.ROOT, "docs/metrics.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| (.*?) ?\|$", f.read(), re.M)
+    assert len({name for name, *_ in rows}) == len(rows)
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels)), what) for name, kind, labels, what in rows}
 
 
 class Scrape:
@@ -28,3 +39,12 @@ class Scrape:
         """The metric a sample belongs to."""
         cut = re.sub("_(bucket|sum|count)$", "", sample)
         return cut if self.types.get(cut) == "histogram" else sample
+
+    def undocumented(self):
+        """What is shown otherwise than docs/metrics.md says."""
+        known = documented()
+        for name, labels, _ in self.samples:
+            family = self.family(name)
+            kind, names, _ = known.get(family, (None, set(), ""))
+            if self.types[family] != kind or set(labels) - {"le"} != names:
+                yield name, labels
