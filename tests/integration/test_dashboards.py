@@ -2,6 +2,7 @@
 documents, good and bad, webhooks, partners, records that nobody can read, a server that was away."""
 import os
 import sys
+import time
 
 import pytest
 
@@ -100,6 +101,23 @@ def test_every_question_is_answered(plant, eyes):
         left[:] = unanswered(eyes)
         return not left
     belt.wait_for(lambda: "answers to " + "\n".join(map(str, left)), none, 120, 1)
+
+
+def test_late_results_and_the_jail_are_counted(plant, eyes):
+    """A document that was read after its job had failed; and one that its reader could not open."""
+    client, tenant = plant.client("prova"), plant.ids["prova"]
+    job_id = client.send(belt.sample("encrypted"))
+    assert client.ended(job_id)["status"] == "failed"
+    payload = {"job_id": job_id, "result_hash": "ab" * 32, "result_bytes": 10, "pages_total": 1, "pages_text": 1,
+               "pages_ocr": 0, "confidence_avg": 99.5, "processing_ms": 5,
+               "result_expires_at": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 600))}
+    with conveyor.reference.Sender(plant.stack) as sender:
+        sender.send("ocr.document.completed.v1", payload, tenant, topic="esteira.ocr.events")
+    belt.wait_for("a late result", lambda: eyes.ask("esteira_results_late_total") == [1], 30, 0.5)
+    belt.wait_for("a reader that failed", lambda: sum(eyes.ask(
+        'esteira_jail_children_total{task="inventory", outcome="failed"}')) >= 1, 30, 0.5)
+    assert sum(eyes.ask('esteira_jail_children_total{outcome="done"}')) >= 1
+    assert eyes.ask('esteira_jail_children_total{outcome="forbidden"}') == []
 
 
 def test_what_may_be_silent_is_on_a_board():

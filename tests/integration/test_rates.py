@@ -78,6 +78,11 @@ def split(answers, passed=200):
     return len(good), len(refused)
 
 
+def pressure(farm):
+    """What the replica that was asked says of itself."""
+    return int(re.search(r"^esteira_back_pressure (\d)$", farm.metrics("intake-1"), re.M)[1])
+
+
 def test_back_pressure_is_honest(farm):
     """A 503 of POST /v1/extract: when its cause is gone, its Retry-After is long enough."""
     client = tenant(farm, "cheia")[0]
@@ -92,6 +97,7 @@ def test_back_pressure_is_honest(farm):
         refused = belt.wait_for("a 503", full)
         told = time.monotonic()
         refused.problem("overloaded")
+        assert pressure(farm) == 1
         for job_id in sent:
             client.call("DELETE", f"/v1/jobs/{job_id}", 204)
         sent.clear()
@@ -100,6 +106,7 @@ def test_back_pressure_is_honest(farm):
         sent.append(client.upload(page, 202).json()["job_id"])
     for job_id in sent:
         client.call("DELETE", f"/v1/jobs/{job_id}", 204)
+    belt.wait_for("no pressure", lambda: pressure(farm) == 0)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 60])
