@@ -7,8 +7,9 @@
 
 #include "base/str.h"
 
-/* Milliseconds since 1970-01-01T00:00:00Z. Any thread. */
+/* Milliseconds and microseconds since 1970-01-01T00:00:00Z. Any thread. */
 int64_t clock_wall_ms(void);
+int64_t clock_wall_us(void);
 
 /* Milliseconds and microseconds since some fixed moment before the process began. Any thread. */
 int64_t clock_mono_ms(void);
