@@ -325,7 +325,7 @@ struct err engine_start(struct engine *engine, const struct route *routes, int t
 		.brakes = engine->brakes,
 		.halt = engine->halt,
 		.health = engine->conf.health,
-		.hooks = { on_count, on_failed, on_dead, on_fatal, engine } };
+		.hooks = { on_count, on_failed, on_dead, on_fatal, engine, engine->conf.spans } };
 	engine->counters.tally.ledgered = makes_effects(routes);
 	/* before any worker asks; who cannot be asked now has no connection for records either */
 	struct err e = halt_turn(engine->halt, engine->relay_pg, engine->threads.arena);
@@ -424,7 +424,7 @@ struct err engine_open(const struct engine_conf *conf, struct engine **ret_engin
 		engine_close(engine);
 		return e;
 	}
-	relay_measure(engine->relay, engine->counters.delay);
+	relay_measure(engine->relay, engine->counters.delay, conf->spans);
 	*ret_engine = engine;
 	return err_ok();
 }

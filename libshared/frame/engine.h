@@ -22,6 +22,7 @@ struct kafka_watch;
 struct pg_pool;
 struct relay;
 struct schedule;
+struct spans;
 
 /* Who this process is, worked out of its configuration. */
 struct engine_names {
@@ -44,6 +45,7 @@ struct engine_conf {
 	const char *version;
 	struct health *health;
 	struct metrics *metrics;
+	struct spans *spans;		       /* NULL: none are made */
 	bool outlives;			       /* it goes on for every tenant: frame/erase */
 	void (*fail)(void *arg, struct err e); /* the process has to end; any thread */
 	void *arg;

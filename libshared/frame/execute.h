@@ -23,6 +23,7 @@ struct halt;
 struct park;
 struct pg_pool;
 struct relay;
+struct spans;
 
 /* What the process wants to know of its workers; any worker's thread. */
 struct execute_hooks {
@@ -37,6 +38,7 @@ struct execute_hooks {
 	void (*dead)(void *arg, const char *error_class);
 	void (*fatal)(void *arg, struct err e); /* the process has to end */
 	void *arg;
+	struct spans *spans; /* where records leave theirs; NULL: nowhere */
 };
 
 /* What workers know of each other. */

@@ -6,6 +6,7 @@
 #include "frame/brake.h"
 #include "frame/halt.h"
 #include "frame/journal.h"
+#include "frame/span_kafka.h"
 #include "frame/transact_end.h"
 #include "port/pg.h"
 
@@ -231,6 +232,7 @@ bool failure_judge(struct worker *worker, struct task *task, struct err e)
 {
 	struct record_past *past = &task->record->past;
 
+	span_kafka_fail(task, e);
 	if (state_of(worker, task) >= TENANT_ERASING) /* since it was begun */
 		return drop(worker, task);
 	if (past->here_ms == 0)

@@ -15,6 +15,7 @@
 #include "port/kafka.h"
 #include "port/pg.h"
 #include "frame/metrics.h"
+#include "frame/span_kafka.h"
 
 enum {
 	BATCH = 500,
@@ -33,6 +34,8 @@ struct batch {
 	int64_t seqs[BATCH];
 	bool delivered[BATCH];
 	int64_t ages_ms[BATCH], read_ms; /* how old each was when it was read, and when that was */
+	struct span *spans[BATCH];	 /* in the arena; NULL: none */
+	const char *topics[BATCH];
 	size_t waiting;
 };
 
@@ -41,6 +44,12 @@ struct pace {
 	int64_t since_ms;
 	size_t rows;
 	bool busy;
+};
+
+/* What it tells of each row. */
+struct told {
+	struct metric *delay;
+	struct spans *spans;
 };
 
 /* What other threads may look at. */
@@ -62,7 +71,7 @@ struct relay {
 	struct pace pace;
 	int64_t last_notify_ms, last_lead_try_ms, last_delivery_ms;
 	struct counts counts;
-	struct metric *delay;
+	struct told told;
 };
 
 /* Who does not lead still learns how long events have waited, to know that Kafka is away. */
@@ -97,7 +106,8 @@ static void on_delivered(void *arg, uint64_t tag, struct err e)
 	relay->batch.delivered[tag] = true;
 	relay->last_delivery_ms = clock_mono_ms();
 	int64_t age_ms = relay->batch.ages_ms[tag] + clock_mono_ms() - relay->batch.read_ms;
-	metrics_observe(relay->delay, NULL, (double)age_ms / 1000);
+	metrics_observe(relay->told.delay, NULL, (double)age_ms / 1000);
+	span_kafka_sent(relay->batch.spans[tag], relay->batch.topics[tag]);
 }
 
 struct err relay_open(struct pg *pg, const struct kafka_conf *kafka, const char *service,
@@ -138,9 +148,9 @@ void relay_close(struct relay *relay)
 	free(relay);
 }
 
-void relay_measure(struct relay *relay, struct metric *delay)
+void relay_measure(struct relay *relay, struct metric *delay, struct spans *spans)
 {
-	relay->delay = delay;
+	relay->told = (struct told){ delay, spans };
 }
 
 void relay_wake(struct relay *relay)
@@ -221,7 +231,12 @@ static struct err send_row(struct relay *relay, const struct pg_rows *rows, size
 	relay->batch.seqs[row] = pg_get_int(rows, row, 0);
 	relay->batch.delivered[row] = false;
 	relay->batch.ages_ms[row] = pg_get_int(rows, row, 6);
+	relay->batch.topics[row] = record.topic;
 	struct err e = envelope_unpack(pg_get_bytes(rows, row, 4), relay->arena, &record.headers);
+	relay->batch.spans[row] = e.kind == ERR_OK
+					  ? span_kafka_send(relay->told.spans, relay->arena,
+						    &record, relay->batch.ages_ms[row])
+					  : NULL;
 	if (e.kind == ERR_OK)
 		e = kafka_producer_send(relay->producer, &record, row);
 	relay->batch.waiting += e.kind == ERR_OK;

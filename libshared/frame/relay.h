@@ -14,6 +14,7 @@ struct pg;
 struct kafka_conf;
 struct metric;
 struct relay;
+struct spans;
 
 struct relay_view {
 	bool leader;
@@ -36,9 +37,9 @@ struct err relay_step(struct relay *relay) ERR_MUST_USE;
 /* Asks a broker for a sign of life, see kafka_producer_ping. The relay's thread. */
 struct err relay_ping(struct relay *relay, int timeout_ms, int64_t *ret_took_us) ERR_MUST_USE;
 
-/* The histogram that takes the seconds from a row's making to its delivery; borrowed. Before the
- * first relay_step. */
-void relay_measure(struct relay *relay, struct metric *delay);
+/* The histogram that takes the seconds from a row's making to its delivery, and where the spans of
+ * sending go (NULL: nowhere); borrowed. Before the first relay_step. */
+void relay_measure(struct relay *relay, struct metric *delay, struct spans *spans);
 
 /* Rows have been committed. Any thread. */
 void relay_wake(struct relay *relay);

@@ -30,7 +30,7 @@ enum {
 	PROBE_US = 1000000,
 	NEWS_MS = 5000,
 	PROBE_BYTES = 64 << 10,
-	STOP_S = 10,
+	STOP_S = 13, /* of it 3 for spans */
 	HEAPS = 2,
 	MAPPED_BYTES = 128 << 10, /* from that size on memory goes back when it is freed */
 	TRIMMED_BYTES = 256 << 10,
@@ -45,6 +45,7 @@ struct drain {
 struct chores {
 	struct loop_timer *news; /* of secrets */
 	struct erase *erase;
+	struct spans *spans;
 };
 
 struct service_context {
@@ -76,6 +77,11 @@ struct health *service_health(struct service_context *context)
 struct metrics *service_metrics(struct service_context *context)
 {
 	return context->metrics;
+}
+
+struct spans *service_spans(struct service_context *context)
+{
+	return context->chores.spans;
 }
 
 struct relay *service_relay(struct service_context *context)
@@ -234,7 +240,9 @@ static struct err open_loop(struct service_context *context)
 	health_measure(context->health, context->metrics);
 	context->names.pg.ear = metrics_wire_postgres(context->metrics);
 	context->names.frame.ear = context->names.pooled.ear = context->names.pg.ear;
-	return err_ok();
+	const struct spans_of of = { context->loop, context->metrics, context->service->name,
+		ESTEIRA_VERSION, context->conf.instance };
+	return spans_open(&of, &context->conf.spans, &context->chores.spans);
 }
 
 static struct err open_engine(struct service_context *context)
@@ -245,6 +253,7 @@ static struct err open_engine(struct service_context *context)
 		.version = ESTEIRA_VERSION,
 		.health = context->health,
 		.metrics = context->metrics,
+		.spans = context->chores.spans,
 		.fail = on_fail,
 		.arg = context };
 
@@ -339,6 +348,7 @@ static void *stop_main(void *arg)
 	engine_stop(context->engine);
 	if (context->service->stop != NULL && context->state != NULL)
 		context->service->stop(context->state);
+	spans_stop(context->chores.spans);
 	if (!loop_post(context->loop, close_admin, context))
 		loop_stop(context->loop);
 	return NULL;
@@ -363,8 +373,10 @@ static void close_all(struct service_context *context)
 		context->service->close(context->state);
 	loop_timer_free(context->drain.timer);
 	loop_timer_free(context->chores.news);
+	spans_close(context->chores.spans);
 	loop_close(context->loop);
 	engine_close(context->engine);
+	spans_free(context->chores.spans);
 	metrics_free(context->metrics);
 	kafka_watch_free(context->names.watch);
 	health_free(context->health);

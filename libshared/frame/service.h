@@ -23,6 +23,7 @@ struct pg_pool;
 struct relay;
 struct secret;
 struct service_context;
+struct spans;
 
 struct service {
 	const char *name; /* "intake": schema, role, group and log name follow from it */
@@ -66,6 +67,7 @@ int service_run(const struct service *service, int argc, char **argv);
 struct loop *service_loop(struct service_context *context);
 struct health *service_health(struct service_context *context);
 struct metrics *service_metrics(struct service_context *context);
+struct spans *service_spans(struct service_context *context); /* NULL: traces are off */
 struct relay *service_relay(struct service_context *context);
 const struct outbox_conf *service_outbox(struct service_context *context);
 const struct pg_conf *service_pg(struct service_context *context); /* esteira_<service> */

@@ -55,6 +55,7 @@ void service_conf_tables(const struct service *service, struct service_conf *con
 	const struct service_conf_table tables[SERVICE_CONF_TABLES + 1] = {
 		{ items, conf },
 		{ kafka_conf_items, &conf->kafka.security },
+		{ spans_conf_items, &conf->spans },
 		{ service->conf, own },
 	};
 
@@ -73,6 +74,7 @@ struct err service_conf_read(const struct service *service, struct arena *arena,
 	for (const struct service_conf_table *t = tables; t->items != NULL; t++)
 		TRY(conf_read(t->items, arena, t->base));
 	TRY(kafka_security_try(&ret_conf->kafka.security, arena));
+	TRY(spans_try(&ret_conf->spans));
 	if (ret_conf->instance[0] == '\0') {
 		char host[64] = "host";
 		gethostname(host, sizeof host - 1);

@@ -4,6 +4,7 @@
 
 #include "frame/conf.h"
 #include "frame/engine.h"
+#include "frame/spans.h"
 #include "port/kafka_security.h"
 
 struct secret;
@@ -20,6 +21,7 @@ struct service_conf {
 	struct {
 		struct secret *url, *password;
 	} pg, pg_frame;
+	struct spans_conf spans;
 	const char *admin_listen;
 	const char *instance;
 	int64_t drain_ms, step_max_ms, work_max_ms, replay_max;
@@ -27,7 +29,7 @@ struct service_conf {
 };
 
 /* The tables of a service and where their structs are, ended by items NULL. */
-enum { SERVICE_CONF_TABLES = 3 };
+enum { SERVICE_CONF_TABLES = 4 };
 struct service_conf_table {
 	const struct conf_item *items;
 	void *base;

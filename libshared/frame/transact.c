@@ -11,6 +11,7 @@
 #include "frame/journal.h"
 #include "frame/relay.h"
 #include "frame/replay.h"
+#include "frame/span_kafka.h"
 #include "port/pg.h"
 
 enum { DOUBT_MARGIN_MS = 3600000 };
@@ -69,6 +70,7 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 		return record->why;
 	if (named.kind != ERR_OK)
 		return named;
+	span_kafka_process(t, task);
 	task->payload = arena_alloc(t->arena, record->route->type->size);
 	task->scope = arena_alloc(t->arena, sizeof *task->scope);
 	if (task->payload == NULL || task->scope == NULL)

@@ -31,6 +31,7 @@ struct task {
 	void *payload;
 	struct scope *scope; /* NULL until transact_read; the tasks of a shared transaction are
 				copies, their scopes are not: a service may keep its address */
+	struct span *span;   /* of handling it, in the arena; NULL: its trace is not recorded */
 	struct inbox_entry entry;
 	enum task_fate fate;
 	struct outbox_reconciled outputs; /* of a replay */
@@ -40,6 +41,8 @@ struct task {
 	bool ours;	 /* set by transact_work_spend: false, the claim was taken over */
 	bool is_read;	 /* payload holds what its type says */
 };
+
+struct span;
 
 struct transact {
 	const struct execute_conf *conf;

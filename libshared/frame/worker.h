@@ -27,7 +27,8 @@ void worker_log(
 struct brake_pair worker_pair(const struct task *task);
 /* The end of a record, to its brake; one that names no route or tenant has none. */
 void worker_brake(const struct worker *worker, const struct task *task, enum brake_event event);
+/* The end of a record, to its metrics and its span. */
 void worker_count(
-	const struct worker *worker, const struct task *task, const char *outcome, int64_t took_us);
+	const struct worker *worker, struct task *task, const char *outcome, int64_t took_us);
 
 #endif

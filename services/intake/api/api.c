@@ -38,14 +38,49 @@ enum {
 
 /* --- every answer --- */
 
+void api_note_request(struct api *api, struct web_exchange *exchange, char *ret_traceparent)
+{
+	struct arena *arena = web_arena(exchange);
+	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
+	struct span span;
+
+	span_begin(service_spans(api->intake->service), OTLP_SERVER,
+		web_header(exchange, "traceparent"), &span);
+	trace_format(span.trace, ret_traceparent);
+	if (note != NULL)
+		*note = (struct api_note){ .span = span };
+	web_set_user(exchange, note);
+}
+
+/* The template of its route stands for the path, which may hold ids. Who left before the answer is
+ * no failure of ours. */
+static void end_span(
+	const struct api *api, struct api_note *note, const char *const *labels, const char *method)
+{
+	struct span *span = &note->span;
+	uint64_t status = 0;
+
+	(void)str_to_u64(str_of(labels[1]), &status);
+	span_add_text(span, OTLP_HTTP_METHOD, method);
+	span_add_text(span, OTLP_HTTP_ROUTE, labels[0]);
+	span_add_text(
+		span, OTLP_URL_SCHEME, secure_tls(api->guards.secure) == NULL ? "http" : "https");
+	span_add_number(span, OTLP_HTTP_STATUS, (int64_t)status);
+	span_add_text(span, OTLP_TENANT, note->tenant[0] == '\0' ? NULL : note->tenant);
+	if (status >= 500)
+		span_fail(span, labels[1]);
+	span_end(span, method, labels[0]);
+}
+
 static void on_answered(
 	const struct web_exchange *exchange, int status, int64_t duration_us, void *arg)
 {
 	const struct api *api = arg;
 	const struct web_route *route = web_route_of(exchange);
-	const struct api_note *note = web_user(exchange);
+	struct api_note *note = web_user(exchange);
 	const char *pattern = route == NULL ? "none" : route->pattern;
-	char status_text[12], method[12];
+	char status_text[12], method[12], trace[TRACE_ID_TEXT_BYTES] = "";
+	char span[SPAN_ID_TEXT_BYTES] = "";
 	const struct str sent = web_method(exchange), id = web_request_id(exchange);
 
 	snprintf(status_text, sizeof status_text, "%d", status);
@@ -53,11 +88,16 @@ static void on_answered(
 	const char *const labels[] = { pattern, status_text };
 	metrics_add(api->metrics.requests, labels, 1);
 	metrics_observe(api->metrics.seconds, labels, (double)duration_us / 1e6);
+	if (note != NULL) {
+		trace_format_id(note->span.trace, trace);
+		span_format_id(&note->span, span);
+		end_span(api, note, labels, method);
+	}
 	LOG(LOG_INFO, "http.request", LOG_TEXT("method", method), LOG_TEXT("route", pattern),
 		LOG_INT("status", status), LOG_INT("duration_us", duration_us),
 		LOG_TEXT("tenant", note == NULL ? "" : note->tenant),
-		LOG_TEXT("request_id", id.ptr),
-		LOG_TEXT("trace_id", note == NULL ? "" : note->trace_id));
+		LOG_TEXT("request_id", id.ptr), LOG_TEXT("trace_id", trace),
+		LOG_TEXT("span_id", span));
 }
 
 static void register_metrics(struct api *api)

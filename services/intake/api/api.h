@@ -9,6 +9,7 @@
 #include "api/cursor.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "frame/span.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct secure;
 struct sse_hub;
 struct status;
 struct web;
+struct web_exchange;
 
 struct api_metrics {
 	struct metric *requests, *seconds;
@@ -69,10 +71,11 @@ struct api {
 	uint8_t cursor_key[CURSOR_KEY_BYTES]; /* one for every replica */
 };
 
-/* What is kept with an exchange for its log line; web_user, in the exchange's arena. */
+/* What is kept with an exchange for its log line and its span; web_user, in the exchange's arena.
+ */
 struct api_note {
 	char tenant[64];
-	char trace_id[33];
+	struct span span;
 };
 
 /* Opens the public port, on the loop's thread. After a failure *ret_api may be set: api_stop and
@@ -96,5 +99,10 @@ void api_close(struct api *api);
  * ERR_RETRY overloaded, shutting-down: done will not be called. Loop thread. */
 struct err api_submit(struct api *api, struct pool_job *job) ERR_MUST_USE;
 void api_job_done(struct api *api);
+
+/* A request with a key begins: its note, and its span, a child of the request's traceparent or a
+ * new trace. ret_traceparent (TRACE_TEXT_BYTES) is what follows from the request carries. Loop
+ * thread. */
+void api_note_request(struct api *api, struct web_exchange *exchange, char *ret_traceparent);
 
 #endif

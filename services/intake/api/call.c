@@ -145,15 +145,9 @@ static void done(struct pool_job *job, struct err e)
 static void read_request(struct call *call)
 {
 	struct web_exchange *exchange = call->exchange;
-	const struct trace trace = trace_child(trace_from(web_header(exchange, "traceparent")));
-	struct arena *arena = web_arena(exchange);
-	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
 
-	trace_format(trace, call->from.traceparent);
+	api_note_request(call->api, exchange, call->from.traceparent);
 	web_client(exchange, call->from.ip);
-	if (note != NULL)
-		trace_format_id(trace, note->trace_id);
-	web_set_user(exchange, note);
 	call->parsed = call->route->parse == NULL ? err_ok() : call->route->parse(call);
 }
 

@@ -221,22 +221,6 @@ static struct err read_key(const struct web_exchange *exchange, char *ret_key)
 	return err_ok();
 }
 
-static void note_request(struct request *request)
-{
-	struct web_exchange *exchange = request->exchange;
-	const struct str parent = web_header(exchange, "traceparent");
-	struct trace trace;
-	struct arena *arena = web_arena(exchange);
-	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
-
-	/* a new one has no parent to be a child of, and randomness is a system call */
-	trace = trace_parse(parent, &trace) ? trace_child(trace) : trace_new();
-	trace_format(trace, request->batch.request.traceparent);
-	if (note != NULL)
-		trace_format_id(trace, note->trace_id);
-	web_set_user(exchange, note);
-}
-
 /* The front's answer, maybe inside events_post. */
 static void on_front(struct front_ask *ask, struct err e)
 {
@@ -273,7 +257,7 @@ void events_post(struct web_exchange *exchange, void *arg)
 	request->ask.exchange = exchange;
 	request->ask.done = on_front;
 	events_batch_init(&request->batch);
-	note_request(request);
+	api_note_request(api, exchange, request->batch.request.traceparent);
 	web_on_abort(exchange, on_abort, request);
 	front_ask(api->guards.front, &request->ask);
 }
