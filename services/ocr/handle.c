@@ -22,6 +22,7 @@
 #include "progress.h"
 #include "result.h"
 #include "store.h"
+#include "tell.h"
 
 enum { FETCH_TIMEOUT_MS = 30000 };
 
@@ -49,6 +50,7 @@ struct job {
 	uint8_t salt[SEAL_RESULT_SALT_BYTES];
 	int64_t began_ms, deadline_ms; /* clock_mono_ms() */
 	enum end end;
+	struct span reading; /* of the document; its pages follow from it */
 	bool deleted;
 	struct events_completed completed;
 	struct events_failed failed;
@@ -199,15 +201,31 @@ static struct object_place place_of(const struct job *job)
 		(size_t)job->ocr->conf->object_max_bytes, job->scope->arena };
 }
 
-static struct err fetch(struct job *job, struct http_response *ret_sealed)
+static struct tell tell_of(const struct job *job)
+{
+	return (struct tell){ job->ocr, job->scope->event, job->key.job_id };
+}
+
+static struct err fetch_now(struct job *job, int64_t timeout_ms, struct http_response *ret_sealed)
 {
 	const struct object_place place = place_of(job);
+	const struct tell tell = tell_of(job);
+	struct span span;
+
+	tell_begin(&tell, OTLP_CLIENT, &span);
+	struct err e = object_fetch(&place, job->received, timeout_ms, ret_sealed);
+	tell_fetched(&span, ret_sealed->status, e);
+	return e;
+}
+
+static struct err fetch(struct job *job, struct http_response *ret_sealed)
+{
 	int64_t from_us = clock_mono_us(), left_ms = job->deadline_ms - from_us / 1000;
 	struct err e = err_reject(ERR_CODE_NOT_FOUND, "the deadline is over");
 
 	if (left_ms > 0) {
-		e = object_fetch(&place, job->received,
-			left_ms < FETCH_TIMEOUT_MS ? left_ms : FETCH_TIMEOUT_MS, ret_sealed);
+		e = fetch_now(
+			job, left_ms < FETCH_TIMEOUT_MS ? left_ms : FETCH_TIMEOUT_MS, ret_sealed);
 		report(job, HEALTH_STORAGE, e, from_us);
 	}
 	if (err_is(e, ERR_CODE_NOT_FOUND))
@@ -271,6 +289,7 @@ static void on_page(void *arg, const struct document_page *page, unsigned pages_
 {
 	const struct job *job = arg;
 	const struct progress progress = progress_of(job);
+	const struct tell tell = tell_of(job);
 	const char *const labels[] = { page->source == DOCUMENT_SOURCE_OCR ? "ocr" : "text" };
 	int64_t from_us = clock_mono_us();
 
@@ -278,7 +297,20 @@ static void on_page(void *arg, const struct document_page *page, unsigned pages_
 	metrics_observe(job->ocr->page_seconds, labels, (double)page->time_ms / 1000);
 	if (page->source == DOCUMENT_SOURCE_OCR)
 		alive_proved(job->ocr->alive);
+	tell_page(&tell, &job->reading, page);
 	report(job, HEALTH_REDIS, progress_page(&progress, page, pages_total), from_us);
+}
+
+static struct err read_now(
+	struct job *job, const struct document_job *what, struct document *document)
+{
+	const struct tell tell = tell_of(job);
+
+	tell_begin(&tell, OTLP_INTERNAL, &job->reading);
+	struct err e = document_read(job->ocr->conf->reader, what, document);
+	tell_read(&tell, &job->reading, document->pages_total,
+		e.kind == ERR_OK ? document->outcome : e.code);
+	return e;
 }
 
 static struct err read_document(struct job *job, int fd, struct document *document)
@@ -290,7 +322,7 @@ static struct err read_document(struct job *job, int fd, struct document *docume
 		.arg = job,
 	};
 
-	TRY(document_read(job->ocr->conf->reader, &what, document));
+	TRY(read_now(job, &what, document));
 	if (document->outcome == ERR_CODE_EXPIRED)
 		job->end = END_GONE; /* intake ends it and says so */
 	else if (document->outcome != ERR_CODE_NONE)
@@ -304,14 +336,18 @@ static struct err read_document(struct job *job, int fd, struct document *docume
 
 static struct err store_result(struct job *job, const struct result *result)
 {
+	const struct tell tell = tell_of(job);
 	int64_t from_us;
+	struct span span;
 
 	TRY(aside(job, ask_still_open));
 	if (job->end != END_NONE)
 		return err_ok();
 	from_us = clock_mono_us();
+	tell_begin(&tell, OTLP_CLIENT, &span);
 	struct err e = result_store(result, &job->keys.newest, job->ocr->redis, job->scope->arena);
 	report(job, HEALTH_REDIS, e, from_us);
+	tell_stored(&span, e);
 	TRY(e);
 	job->end = END_COMPLETED;
 	job->completed.result_bytes = (int64_t)result_body_bytes(result);
@@ -392,10 +428,12 @@ struct err handle_after(struct scope *scope, const void *payload)
 {
 	struct job *job = scope->user;
 	const struct object_place place = place_of(job);
+	const struct tell tell = tell_of(job);
 	const char *const labels[] = { outcome_of(job) };
 	int64_t from_us = clock_mono_us();
 
 	metrics_add(job->ocr->documents, labels, 1);
+	tell_end(&tell, labels[0], clock_mono_ms() - job->began_ms);
 	if (job->end == END_GONE)
 		return err_ok();
 	struct err e = object_delete(&place, payload);

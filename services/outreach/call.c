@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "frame/service.h"
+#include "frame/span.h"
 #include "port/address.h"
 #include "port/http.h"
 #include "port/url.h"
@@ -106,17 +108,35 @@ static struct err send(const struct outreach *outreach, struct arena *arena,
 	return err_ok();
 }
 
+/* Whose endpoint it is and where stays with the delivery: an address may hold secrets. */
+static void end_span(struct span *span, const struct call_answer *answer)
+{
+	char status[12];
+
+	snprintf(status, sizeof status, "%d", answer->status);
+	span_add_text(span, OTLP_HTTP_METHOD, "POST");
+	if (answer->status != 0)
+		span_add_number(span, OTLP_HTTP_STATUS, answer->status);
+	if (answer->error_code != NULL || answer->status >= 400)
+		span_fail(span, answer->error_code != NULL ? answer->error_code : status);
+	span_end(span, "POST", NULL);
+}
+
 struct err call_send(const struct outreach *outreach, struct arena *arena,
 	const struct call_request *request, struct call_answer *ret_answer)
 {
 	int64_t from_ms = clock_mono_ms();
 	struct call_answer answer = { .status = 0 };
 	struct place place;
+	struct span span;
 
+	span_begin(
+		service_spans(outreach->service), OTLP_CLIENT, str_of(request->traceparent), &span);
 	answer.error_code = find_place(request, &place);
 	struct err e = answer.error_code != NULL ? err_ok()
 						 : send(outreach, arena, request, &place, &answer);
 	answer.took_ms = clock_mono_ms() - from_ms;
+	end_span(&span, &answer);
 	if (e.kind == ERR_OK)
 		*ret_answer = answer;
 	return e;

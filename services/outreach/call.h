@@ -21,6 +21,7 @@ struct call_request {
 	struct str body;
 	const struct webhook_sign_key *keys; /* 1 or 2 */
 	size_t key_count;
+	const char *traceparent; /* what the call follows from; NULL = none. Not sent. */
 };
 
 struct call_answer {

@@ -113,7 +113,8 @@ static struct err call_endpoint(
 		.is_test = attempt->call.is_test,
 		.delivery_id = delivery->delivery_id,
 		.body = attempt->call.body,
-		.keys = keys };
+		.keys = keys,
+		.traceparent = scope->event->traceparent };
 
 	struct err e = unwrap(scope, attempt, delivery->endpoint_id, keys, &count);
 	request.key_count = count;
