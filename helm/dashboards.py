@@ -183,6 +183,10 @@ OVERVIEW = (
     value("Oldest event to publish", "s", f"max by (job) (esteira_outbox_oldest_seconds{{{ALL}}})", "{{job}}"),
     value("Processor", "percentunit", rate("process_cpu_seconds_total", "job", ALL), "{{job}}"),
     value("Resident memory", "bytes", f"sum by (job) (process_resident_memory_bytes{{{ALL}}})", "{{job}}"),
+    Panel("Spans", "short", (
+        Query(rate("esteira_spans_exported_total", "job", ALL), "{{job}} taken a second"),
+        Query(rate("esteira_spans_dropped_total", "job, reason", ALL), "{{job}} lost: {{reason}}"),
+        Query(f"sum by (job) (esteira_spans_waiting{{{ALL}}})", "{{job}} waiting")), "Empty without traces."),
 )
 
 CONVEYOR = (

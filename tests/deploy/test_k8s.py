@@ -17,6 +17,7 @@ WHERE = {"intake": "esteira-api"}
 NOT_GIVEN = {
     "ESTEIRA_PG_URL": "has no password: that has a file of its own", "ESTEIRA_PG_FRAME_URL": "the same",
     "ESTEIRA_REDIS_URL": "the same", "ESTEIRA_KAFKA_SASL_PASSWORD": "certificates: decisions/0028",
+    "ESTEIRA_OTLP_HEADERS": "most receivers of traces ask for none",
 }
 
 
