@@ -347,6 +347,9 @@ def test_rules_and_dashboards_go_along_unread(copy):
     assert things[("ConfigMap", "dashboard-overview")]["data"] == {"overview.json": board}
     assert things[("ConfigMap", "dashboard-overview")]["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert {name for kind, name in things if kind == "PodMonitor"} == set(SERVICES)
+    jobs = [end["relabelings"] for (kind, _), thing in things.items() if kind == "PodMonitor"
+            for end in thing["spec"]["podMetricsEndpoints"]]
+    assert sorted(job["replacement"] for (job,) in jobs) == sorted(f"esteira-{name}" for name in SERVICES)
     plain = {kind for kind, _ in chart.objects("values.yaml", {}, chart=copy)}
     assert not plain & {"PodMonitor", "PrometheusRule"}, "a cluster without the operator does not know them"
     forced = {kind for kind, _ in chart.objects("values.yaml", {"monitoring.monitors": "true"}, chart=copy)}
