@@ -310,6 +310,18 @@ def test_topics_are_those_it_reads():
     assert {name: set(entry["topics"]) for name, entry in values["services"].items()} == read
 
 
+def test_production_runs_where_the_platform_wants_it():
+    for name in ("values-production-100k.yaml", "values-production-1m.yaml"):
+        things = chart.objects(name)
+        for (kind, service), thing in things.items():
+            if kind in ("Deployment", "Job", "Pod"):
+                pool = "api" if service in ("intake", "test") else "workers"
+                assert thing["metadata"]["namespace"] == f"esteira-{pool}", service
+                assert chart.pod(thing)["nodeSelector"] == {"esteira.io/pool": pool}, service
+                (toleration,) = chart.pod(thing)["tolerations"]
+                assert (toleration["key"], toleration["value"]) == ("esteira.io/pool", pool), service
+
+
 # --- one more service ---
 
 def test_one_more_service_is_one_entry():

@@ -94,10 +94,10 @@ def test_nothing_else_caps_or_lifts_it(name, service):
     assert all(set(trigger) == {"type", "name", "metadata", "authenticationRef"} for trigger in spec["triggers"])
 
 
-def test_keda_shows_the_services_certificate():
+def test_keda_shows_a_certificate_of_its_own():
     secrets = chart.objects()[("TriggerAuthentication", "ocr")]["spec"]["secretTargetRef"]
-    assert {entry["parameter"]: (entry["name"], entry["key"]) for entry in secrets} == {
-        "ca": ("esteira-kafka-ca", "ca.crt"), "cert": ("esteira-ocr-kafka", "user.crt"), "key": ("esteira-ocr-kafka", "user.key")}
+    assert {(entry["parameter"], entry["name"], entry["key"]) for entry in secrets} == {
+        (parameter, "esteira-keda-kafka", f"kafka-{parameter}") for parameter in ("ca", "cert", "key")}
     scram = chart.objects("values.yaml", {"kafka.security": "sasl_ssl"})
     assert {entry["parameter"] for entry in scram[("TriggerAuthentication", "ocr")]["spec"]["secretTargetRef"]} == {"ca", "password"}
     assert scram[("ScaledObject", "ocr")]["spec"]["triggers"][0]["metadata"]["sasl"] == "scram_sha512"

@@ -73,7 +73,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- end }}
 {{- range $wire, $ca := include "esteira.authorities" . | fromJson }}
 - secret:
-    name: {{ $ca.existingSecret }}
+    name: {{ include "esteira.of" (dict "pattern" $ca.existingSecret "name" $.name) }}
     items:
       - {key: {{ $ca.key }}, path: ca/{{ $wire }}.crt}
 {{- end }}
