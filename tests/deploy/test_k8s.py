@@ -16,6 +16,7 @@ WHERE = {"intake": "esteira-api"}
 # settings that are secrets and have no key here, and why
 NOT_GIVEN = {
     "ESTEIRA_PG_URL": "has no password: that has a file of its own", "ESTEIRA_PG_FRAME_URL": "the same",
+    "ESTEIRA_PG_REQUEST_URL": "the same",
     "ESTEIRA_REDIS_URL": "the same", "ESTEIRA_KAFKA_SASL_PASSWORD": "certificates: decisions/0028",
     "ESTEIRA_OTLP_HEADERS": "most receivers of traces ask for none",
 }
