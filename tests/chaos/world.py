@@ -281,15 +281,19 @@ class World:
         if self.load.model.pending:
             found.append(f"{self.load.model.pending} records under way to Kafka")
         with self.cursor() as c:
-            c.execute("SELECT 'outbox', count(*) FROM outbox UNION ALL "
-                      "SELECT 'parked', count(*) FROM parked p WHERE reason <> 'hold' AND NOT EXISTS ("
-                      "SELECT FROM parked h WHERE h.reason = 'hold' AND h.part = p.part AND "
-                      "h.topic = p.topic AND h.tenant_id = p.tenant_id AND "
-                      "h.ordering_key = p.ordering_key AND h.off < p.off) UNION ALL "
+            # what waits behind a letter that blocks its key waits for a person, and so does its replay
+            c.execute("WITH stone AS (SELECT part, topic, tenant_id, ordering_key, min(off) AS off FROM parked "
+                      "WHERE reason = 'hold' GROUP BY part, topic, tenant_id, ordering_key), "
+                      "waits AS (SELECT p.epoch, EXISTS (SELECT FROM stone h WHERE h.part = p.part AND "
+                      "h.topic = p.topic AND h.tenant_id = p.tenant_id AND h.ordering_key = p.ordering_key "
+                      "AND h.off <= p.off) AS behind FROM parked p WHERE reason <> 'hold') "
+                      "SELECT 'outbox', count(*) FROM outbox UNION ALL "
+                      "SELECT 'parked', count(*) FROM waits WHERE NOT behind UNION ALL "
                       "SELECT 'redriving', count(*) FROM dead_letter WHERE state = 'redriving' "
                       "UNION ALL SELECT 'claim', count(*) FROM claim UNION ALL "
                       "SELECT 'replay ' || state, count(*) FROM replay WHERE kind <> 'side' AND "
-                      "state IN ('open', 'held') GROUP BY state")
+                      "(state = 'held' OR state = 'open' AND NOT coalesce((SELECT bool_and(behind) "
+                      "FROM waits WHERE epoch = replay.id), false)) GROUP BY state")
             found += [f"{count} rows of {what}" for what, count in c.fetchall() if count]
         committed, ends = self.committed(), self.ends()
         lag = {p: end - (committed[p] or 0) for p, end in ends.items() if end != (committed[p] or 0)}
