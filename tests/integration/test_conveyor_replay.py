@@ -253,3 +253,31 @@ def test_what_was_skipped_is_no_correction_when_it_is_read_at_last(plant):
     assert plant.entries(held.mine) == [*range(40), 99, *range(40, 45), 100]
     assert not [m for _, m in plant.records(("intake.events",))
                 if m.key().decode() == held.mine and rig.header(m, "ce_supersedes")]
+
+
+def test_a_rewind_waits_behind_a_letter_that_blocks_its_key(plant):
+    """Found by chaos, seed 13: its replay stays open until somebody decides, and then comes to its end."""
+    tenant = plant.fresh()
+    first = plant.ends()[plant.partition]
+    dead = plant.sender.charge(tenant, f"{tenant}-dead", behave="reject", account="closed")
+    plant.sender.charge(tenant, f"{tenant}-behind", account="closed")
+    plant.sender.charge(tenant, f"{tenant}-other", account="open")
+    belt.wait_for("them waiting", lambda: [r for r, *_ in plant.parked(tenant)] == ["hold", "blocked"])
+    plant.no_lag()
+    plant.stop()
+    plant.reset("--to-offset", str(first), topic=f"{conveyor.TOPIC}:{plant.partition}")
+    plant.start()
+    belt.wait_for("the rewind waiting", lambda: [r for r, *_ in plant.parked(tenant)] == ["hold"] + 3 * ["blocked"])
+    plant.no_lag()
+    assert after.newest(plant, "state", plant.partition) == ("open",)
+    assert plant.charges(tenant) == [f"{tenant}-other"]
+    assert plant.decide("discard", dead) == "done"
+    belt.wait_for("its second letter: handled once more, it fails once more", lambda: plant.count(
+        f"SELECT count(*) FROM reference.dead_letter WHERE event_id = '{dead}' AND state = 'open'") == 1)
+    assert plant.column(
+        "SELECT outcome FROM reference.dead_letter_discard(ARRAY(SELECT id FROM reference.dead_letter WHERE"
+        f" event_id = '{dead}' AND state = 'open'), NULL, 'test')") == ["done"]
+    _, counts = after.done(plant, plant.partition)
+    assert counts == [2, 2, 0, 0, 1, 0]
+    assert plant.charges(tenant) == [f"{tenant}-behind", f"{tenant}-other"] and plant.parked(tenant) == []
+    assert [plant.charged(f"{tenant}-{name}") for name in ("dead", "behind", "other")] == [(0, 0), (1, 1), (1, 1)]
