@@ -16,7 +16,7 @@ import time
 
 import servers
 from proc import StepError
-from servers import SERVERS, Server
+from servers import DATABASE, SERVERS, Server
 from stack import Stack
 
 NODES = (1, 2, 3)
@@ -174,8 +174,26 @@ class Cluster(Stack):
         self.proxy.aim("postgres", self.postgres_port)
 
     def rejoin(self):
-        """What was the primary comes back empty, as the synchronous standby."""
+        """What was the primary, or was lost, comes back empty, as the synchronous standby."""
         name = self.standby
-        shutil.rmtree(self.path(name))
+        shutil.rmtree(self.path(name), ignore_errors=True)
         self._start_server(name, keep=True)
         self.synchronous(True)
+
+    def lose_postgres(self):
+        """Both servers and all their data, for good; an empty one at the first one's address."""
+        for name in POSTGRES:
+            self.kill_one(name)
+            shutil.rmtree(self.path(name))
+        self.state["primary"] = POSTGRES[0]
+        self._start_server(self.primary, keep=True)
+        self.psql(f"DROP DATABASE {DATABASE}", database="postgres")
+        self.proxy.aim("postgres", self.postgres_port)
+
+    def operator_env(self):
+        """What an operator's shell has, so that psql, pg_dump and pg_restore find the primary."""
+        roles = self.secrets["roles"]
+        passwords = self.write(self.path("conf/pgpass"), "".join(
+            f"*:*:*:{role}:{password}\n" for role, password in roles.items()), 0o600)
+        return {**self.base_env(), "PGHOST": "127.0.0.1", "PGPORT": str(self.postgres_port),
+                "PGPASSFILE": passwords}

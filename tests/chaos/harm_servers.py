@@ -6,8 +6,9 @@ import subprocess
 
 import psycopg2
 
+import paths
 from table import FAULTS, LATER, fault
-from world import GROUP, GROUPS_TOOL, MEMBERS, TOPIC, Broken
+from world import GROUP, GROUPS_TOOL, MEMBERS, PATIENCE, TOPIC, Broken
 
 
 ROOM_MB = 40
@@ -42,16 +43,19 @@ def brokers(world, rng):
     world.bounce(*world.all_brokers(), away_s=rng.uniform(0, 4))
 
 
+def _delete_group(world):
+    def delete():
+        return "successful" in world.tool(GROUPS_TOOL, "--group", GROUP, "--delete").lower()
+    world.note("kafka-consumer-groups --delete")
+    world.wait("the group deleted", delete, 60, 1.0)
+
+
 @fault("offsets-expired")
 def offsets_expired(world, rng):
     """The group's commits are gone; the progress rows are not."""
     world.nap(rng.uniform(1, 3))
     world.stop()
-    world.note("kafka-consumer-groups --delete")
-
-    def delete():
-        return "successful" in world.tool(GROUPS_TOOL, "--group", GROUP, "--delete").lower()
-    world.wait("the group deleted", delete, 60, 1.0)
+    _delete_group(world)
     before = world.replays()
     world.start(*range(1, MEMBERS + 1))
     world.nap(3)
@@ -187,6 +191,39 @@ def failover_async(world, rng):
     world.note(f"lost: {before - world.number('SELECT count(*) FROM inbox')} inbox rows or more")
     world.nap(3)
     cluster.rejoin()
+
+
+def _operate(world, script):
+    """One of the operator's scripts, in a folder of the cluster's."""
+    done = subprocess.run([os.path.join(paths.ROOT, "migrations", script), world.cluster.path("backup")],
+                          env=world.cluster.operator_env(), capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=120 * PATIENCE)
+    if done.returncode != 0:
+        raise Broken(f"{script}: {done.stdout}{done.stderr}")
+    world.note(f"migrations/{script}")
+
+
+@fault("restore")
+def restore(world, rng):
+    """Both servers and their disks are gone; the drill of docs/operate.md, from a backup made under load."""
+    cluster = world.cluster
+    world.nap(rng.uniform(0, 2))
+    _operate(world, "backup.sh")
+    world.nap(rng.uniform(4, 8))
+    before = world.number("SELECT count(*) FROM inbox")
+    world.note("every server of Postgres is killed, and its data deleted")
+    cluster.lose_postgres()
+    world.lossy = True
+    world.stop()
+    _operate(world, "restore.sh")
+    lost = before - world.number("SELECT count(*) FROM inbox")
+    world.note(f"lost: {lost} inbox rows or more")
+    if lost <= 0:
+        raise Broken("nothing was handled between the backup and the end: there was nothing to heal")
+    _delete_group(world)
+    cluster.rejoin()
+    world.start(*range(1, MEMBERS + 1))
+    world.nap(2)
 
 
 # --- the network ---

@@ -33,7 +33,7 @@ def shell(stack, lines, **more):
         f.writelines(f"*:*:*:{role}:{stack.secrets['roles'][role]}\n" for role in ("postgres", *LOGIN_ROLES))
     done = subprocess.run(["bash", "-e", "-u", "-o", "pipefail", "-c", lines], cwd=folder, check=False,
                           env={**stack.base_env(), **stack.libpq_env, "PGHOST": "127.0.0.1", "PGPORT": str(stack.ports["postgres"]),
-                               "PGDATABASE": DATABASE, "PGPASSFILE": passwords, **more},
+                               "PGDATABASE": DATABASE, "PGPASSFILE": passwords, "ESTEIRA": belt.ROOT, **more},
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
