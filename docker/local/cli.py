@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What ./dev calls for the stack in var/dev: resolve, tools, up, down, status, env.
+"""What ./dev calls for the stack in var/dev: resolve, tools, image, up, down, status, env.
 
 Prints one line a step with its time; a failing step names itself, the reason and the remedy.
 """
@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
+import image  # noqa: E402
 import proc  # noqa: E402
 import servers  # noqa: E402
 import tools  # noqa: E402
@@ -54,6 +55,12 @@ def cmd_tools(_args):
     timed("tools", tools.install, "built", "up to date")
 
 
+def cmd_image(_args):
+    """The suite's images, once per content of what they are made of."""
+    prepare_var()
+    timed("image", image.build, "built", "up to date")
+
+
 def start_services(stack):
     """One of each, started together, then awaited one by one."""
     began = time.monotonic()
@@ -66,9 +73,11 @@ def start_services(stack):
 
 
 def cmd_up(args):
-    """Servers, migrations, topics, tenants, keys, services. --secure: every wire over TLS."""
+    """Servers, migrations, topics, tenants, keys, services. --secure: every wire over TLS. --image: of the image."""
     secure = "--secure" in args
     with dev_stack(secure).lock() as stack:
+        if "--image" in args:
+            stack.use_image(image.root_of("esteira-ocr"))
         if secure and not stack.state.get("secure"):
             raise StepError("up --secure", "var/dev was made without it",
                             "./dev down --wipe, then again")
@@ -179,7 +188,7 @@ def cmd_status(_args):
     return 1 if bad else 0
 
 
-COMMANDS = {"resolve": cmd_resolve, "tools": cmd_tools, "up": cmd_up, "down": cmd_down, "status": cmd_status,
+COMMANDS = {"resolve": cmd_resolve, "tools": cmd_tools, "image": cmd_image, "up": cmd_up, "down": cmd_down, "status": cmd_status,
             "env": cmd_env}
 
 

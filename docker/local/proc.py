@@ -139,8 +139,8 @@ def service_user():
 
 
 def run_as(user):
-    """Popen arguments that drop root to that account; nothing when we are not root."""
-    if os.geteuid() != 0:
+    """Popen arguments that drop root to that account; nothing when we are not root, or there is no account."""
+    if os.geteuid() != 0 or user is None:
         return {}
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 
+import image
 import proc
 from proc import StepError
 from wires import KAFKA_ADMIN
@@ -20,6 +21,17 @@ SECRETS = {"ESTEIRA_PG_URL", "ESTEIRA_PG_FRAME_URL", "ESTEIRA_REDIS_URL", "ESTEI
 class Programs:
     """The part of Stack that runs esteira-* and estctl."""
 
+    def use_image(self, root):
+        """From now on the suite's programs are those of an image, on nothing but its files."""
+        self.image, self.bin_dir = str(root), os.path.join(root, "usr/bin")
+
+    def _launch(self, program):
+        """How a program of the suite is started."""
+        if not self.image:
+            return [program]
+        who = f"{self.user.pw_uid}:{self.user.pw_gid}"
+        return [*image.AS_ROOT, image.IN_IMAGE, self.image, who, self.dir, f"/usr/bin/{os.path.basename(program)}"]
+
     # estctl
 
     def estctl(self, *args, env=None):
@@ -30,7 +42,7 @@ class Programs:
                 "ESTEIRA_SEAL_MASTER_FILE": self.seal_master, **(env or {})}
         step = f"estctl {' '.join(args[:2])}"
         try:
-            done = subprocess.run([os.path.join(self.bin_dir, "estctl"), *args], env=full,
+            done = subprocess.run([*self._launch(os.path.join(self.bin_dir, "estctl")), *args], env=full,
                                   capture_output=True, text=True, check=False, timeout=60,
                                   stdin=subprocess.DEVNULL)
         except FileNotFoundError:
@@ -82,7 +94,7 @@ class Programs:
 
     def _place(self, programs):
         """Where the service user can execute them: as they are, or copied beside the data."""
-        if proc.reachable(self.user, programs[0]):
+        if self.image or proc.reachable(self.user, programs[0]):
             return programs[0]
         os.makedirs(self.path("bin"), 0o755, exist_ok=True)
         for path in programs:
@@ -123,7 +135,7 @@ class Programs:
             runs = False
         if not runs:
             env = self._by_file(full, env)
-            self._spawn(full, [self._place(programs)], env, {"same": same, "extra_env": extra_env})
+            self._spawn(full, self._launch(self._place(programs)), env, {"same": same, "extra_env": extra_env})
         if wait:
             self.wait_ready(full)
         return self.service(name, instance)

@@ -47,6 +47,7 @@ class Stack(Wires, Programs):
     servers = SERVERS  # what up() starts; cluster.py has more of each kind
     replicas = 1
     may_be_secure = True
+    image = None  # the files of an image, where the suite's programs run instead of in bin_dir
 
     def __init__(self, directory, bin_dir=None, durable=True, secure=False):
         """directory: made if missing. bin_dir: where esteira-* and estctl are. durable: fsync.
@@ -70,12 +71,14 @@ class Stack(Wires, Programs):
 
     @classmethod
     @contextlib.contextmanager
-    def temporary(cls, bin_dir=None, deploy=True, **more):
+    def temporary(cls, bin_dir=None, deploy=True, image=None, **more):
         """A stack of its own for a test, gone with all its data at the end."""
         var = prepare_var()
         if cls.may_be_secure and os.environ.get("ESTEIRA_TEST_SECURE") == "1":
             more.setdefault("secure", True)
         stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False, **more)
+        if image:
+            stack.use_image(image)
         try:
             stack.up()
             if deploy:
@@ -174,7 +177,8 @@ class Stack(Wires, Programs):
 
     def _spawn(self, name, argv, env, extra):
         log = self.path(f"log/{name}.log")
-        child = proc.start(argv, self.user, env, self.path("run"), log)
+        user = None if self.image and name not in self.servers else self.user  # in-image takes its rights away
+        child = proc.start(argv, user, env, self.path("run"), log)
         with self._mutex:
             self._children[name] = child
             self.state["procs"][name] = {"pid": child.pid, "start": proc.stat(child.pid).start,

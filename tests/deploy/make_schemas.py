@@ -14,6 +14,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import yaml
 
@@ -41,6 +42,9 @@ CRDS = {
     MONITORS: [f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
                for kind in ("servicemonitors", "podmonitors", "prometheusrules")],
 }
+# As they are: what compose.yaml and the images' lists of packages are held against.
+COMPOSE = "github.com/compose-spec/compose-go/v2@v2.16.2"
+SPDX = "1.1.8"
 STRIMZI = "1.2.0"
 KAFKA = {"Kafka": "kafka.Kafka", "KafkaNodePool": "nodepool.KafkaNodePool", "KafkaTopic": "topic.KafkaTopic",
          "KafkaUser": "user.KafkaUser"}
@@ -172,6 +176,16 @@ def strimzi(folder):
     return [folder / f"{kind}.yaml" for kind in KAFKA]
 
 
+def copied(folder):
+    """source -> (name, text) of schemas that others keep as such."""
+    subprocess.run(["mvn", "-B", "-q", "dependency:copy", f"-Dartifact=org.spdx:tools-java:{SPDX}", f"-DoutputDirectory={folder}"],
+                   check=True)
+    with zipfile.ZipFile(folder / f"tools-java-{SPDX}.jar") as jar:
+        spdx = jar.read("resources/spdx-schema-v2.3.json").decode("utf-8")
+    return {f"org.spdx:tools-java:{SPDX}": ("spdx-2.3.json", spdx),
+            COMPOSE: ("compose.json", (go_module(COMPOSE) / "schema/compose-spec.json").read_text(encoding="utf-8"))}
+
+
 def definitions_of(path):
     """(group/version, kind, schema) of every served version."""
     for crd in yaml.safe_load_all(path.read_text(encoding="utf-8")):
@@ -203,6 +217,9 @@ def main(folder):
     for source, paths in files.items():
         made[source] = [write(gv, kind, whole(gv, kind, schema, definitions, metadata))
                         for path in paths for gv, kind, schema in definitions_of(path)]
+    for source, (name, text) in copied(folder).items():
+        (OUT / name).write_text(json.dumps(json.loads(text), separators=(",", ":")) + "\n", encoding="utf-8")
+        made[source] = [name]
     with open(OUT / "SOURCES.md", "w", encoding="utf-8") as f:
         f.write("# Where these schemas come from\n\nMade by `tests/deploy/make_schemas.py`. All of them are Apache-2.0, as "
                 "[ours](../../../LICENSE).\n\n| source | schemas |\n|---|---|\n")
