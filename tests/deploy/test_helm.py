@@ -17,11 +17,11 @@ import yaml
 
 import chart
 import judge
+from told import BIN, settings
 
 sys.path.insert(0, str(judge.ROOT / "docker/local"))
 import secure  # noqa: E402  pylint: disable=wrong-import-position
 
-BIN = pathlib.Path(os.environ.get("ESTEIRA_BIN_DIR", judge.ROOT / "build/dev/bin"))
 EVERY = pytest.mark.parametrize("name", chart.FILES)
 SERVICES = ("intake", "ocr", "outreach", "audit")
 
@@ -204,14 +204,6 @@ def test_values_that_are_none_are_refused(values, where):
 
 
 # --- what each service is told ---
-
-def settings(program):
-    """name -> is it a secret, of the program's own table."""
-    rows = subprocess.run([BIN / program, "--markdown"], capture_output=True, text=True, check=True).stdout
-    found = re.findall(r"^\| `(\w+)`( or `_FILE`(?:, reread)?)? \| `(.*?)` \|", rows, re.M)
-    assert len(found) == len(rows.splitlines()) > 5
-    return {name: (bool(secret), default) for name, secret, default in found}
-
 
 def ways():
     """Everything a service may be told: each values file, and the other ways."""
