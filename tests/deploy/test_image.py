@@ -22,7 +22,7 @@ import rig  # noqa: E402
 from stack import Stack  # noqa: E402
 
 MB = 10 ** 6
-LIMITS = {"esteira": 100 * MB, "esteira-ocr": 190 * MB, "esteira-migrations": 160 * MB}
+LIMITS = {"esteira": 100 * MB, "esteira-ocr": 190 * MB, "esteira-migrations": 180 * MB}
 SUITE = ("intake", "outreach", "audit")
 COMPILERS = re.compile(r"(.*-)?(cc|gcc|g\+\+|c\+\+|clang|tcc|ld|as|go|rustc|make|cmake|cc1|collect2|lto1)(-[\d.]+)?")
 EVERY = pytest.mark.parametrize("name", image.IMAGES)
@@ -172,6 +172,14 @@ def test_migrations(plant):
     assert plant.migrated.count(".. ok") == changes > 20
     assert "esteira_frame_ocr has its password" in plant.migrated
     assert int(plant.stack.psql("SELECT count(*) FROM sqitch.changes")) == changes
+
+
+def test_what_backs_up_and_restores_is_there():
+    for script in ("backup.sh", "restore.sh"):
+        done = image.once("esteira-migrations", f"/migrations/{script}")
+        assert (done.returncode, done.stderr) == (2, f"usage: /migrations/{script} FOLDER\n")
+    for program in ("pg_dump", "pg_dumpall", "pg_restore", "psql", "sed"):
+        assert once("esteira-migrations", program, "--version")
 
 
 def test_a_document_goes_through(plant):
