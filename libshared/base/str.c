@@ -130,6 +130,30 @@ bool str_is_utf8(struct str text)
 	return true;
 }
 
+static bool is_obeyed(const unsigned char *c, size_t len)
+{
+	if (len == 1)
+		return *c < 0x20 || *c == 0x7f;
+	if (len == 2)
+		return *c == 0xc2 && c[1] < 0xa0;
+	if (len != 3 || *c != 0xe2)
+		return false;
+	return (c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+	       (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9);
+}
+
+bool str_is_line(struct str text)
+{
+	for (size_t at = 0, len; at < text.len; at += len) {
+		const unsigned char *c = (const unsigned char *)text.ptr + at;
+
+		len = utf8_sequence(c, text.len - at);
+		if (len == 0 || is_obeyed(c, len))
+			return false;
+	}
+	return true;
+}
+
 void buf_done(struct buf *buf)
 {
 	free(buf->ptr);

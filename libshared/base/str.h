@@ -36,6 +36,10 @@ bool str_to_u64(struct str text, uint64_t *ret_number);
 /* False at the first byte that is not well-formed UTF-8 (RFC 3629), or at NUL. */
 bool str_is_utf8(struct str text);
 
+/* The same without what a terminal obeys: control characters (C0, DEL, U+0080 to U+009F) and marks
+ * that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069). */
+bool str_is_line(struct str text);
+
 /* A heap buffer. Zero it with BUF(max_bytes); done with buf_done. Data is NUL-terminated. */
 struct buf {
 	char *ptr;

@@ -188,6 +188,21 @@ static void show_secret(struct conf_check *check, struct setting *setting, const
 	}
 }
 
+/* A URL as it may be shown; a login in one is a mistake, because it is shown elsewhere. */
+static const char *without_login(struct conf_check *check, const char *name, const char *value)
+{
+	const char *host = strstr(value, "://");
+
+	if (host == NULL)
+		return value;
+	host += strlen("://");
+	const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+	if (at == NULL)
+		return value;
+	add(check, &check->errors, name, "a user or password in a value that is no secret");
+	return arena_printf(check->arena, "%.*s***%s", (int)(host - value), value, at);
+}
+
 static void show_plain(struct conf_check *check, const struct conf_item *item,
 	struct setting *setting, const char *value)
 {
@@ -195,7 +210,7 @@ static void show_plain(struct conf_check *check, const struct conf_item *item,
 
 	if (text != NULL && *text != '\0')
 		setting->source = "environment";
-	setting->value = value;
+	setting->value = without_login(check, item->name, value);
 	if (*value != '\0' && item->kind == CONF_TEXT && ends_with(item->name, "_FILE"))
 		look_at(check, setting, value);
 	if (*value != '\0' && ends_with(item->name, "_PATH") && access(value, R_OK | X_OK) != 0)

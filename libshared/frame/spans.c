@@ -97,6 +97,10 @@ struct err spans_try(const struct spans_conf *conf)
 	if (url.len > 0 && !str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
 		return err_fatal(ERR_CODE_BAD_CONFIG,
 			"ESTEIRA_OTLP_ENDPOINT: begins with http:// or https://");
+	if (strpbrk(conf->endpoint, "?#@ ") != NULL)
+		return err_fatal(ERR_CODE_BAD_CONFIG,
+			"ESTEIRA_OTLP_ENDPOINT: no user, query or fragment; what it asks for goes "
+			"into ESTEIRA_OTLP_HEADERS");
 	if (!read_ratio(conf->ratio, &ratio))
 		return err_fatal(
 			ERR_CODE_BAD_CONFIG, "ESTEIRA_OTLP_RATIO: a number from 0 to 1, as 0.01");

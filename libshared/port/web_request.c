@@ -161,6 +161,9 @@ static struct err parse_target(struct web_request *request, struct str target, c
 		request->path = STR("/");
 	if (request->path.ptr[0] != '/')
 		return bad("The request target is not a path.");
+	if (!str_is_utf8(
+		    (struct str){ decoded, web_request_decode(request->query, true, decoded) }))
+		return bad("The query is not UTF-8.");
 	request->decoded.ptr = decoded;
 	request->decoded.len = web_request_decode(request->path, false, decoded);
 	if (!path_ok(request->path) || !decoded_ok(request->decoded))

@@ -19,8 +19,8 @@ struct web_request {
 	struct str path;    /* as sent, starts with "/" */
 	struct str decoded; /* path, percent-decoded once: UTF-8, no control characters, no dot
 			       segments */
-	struct str
-		query; /* as sent, well-formed escapes, without "?"; ptr NULL when there is none */
+	struct str query; /* as sent, well-formed escapes of UTF-8, without "?"; ptr NULL when there
+			     is none */
 	int64_t content_length; /* -1 when absent */
 	int minor_version;	/* 0 or 1 */
 	bool chunked;

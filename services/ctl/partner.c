@@ -30,17 +30,9 @@ bool partner_is_slug(const char *slug)
 	return tenant_is_slug(slug) && strcmp(slug, "self") != 0;
 }
 
-/* Printable UTF-8: C0, DEL and C1 (C2 80 to C2 9F) would break the table it is listed in. */
 bool partner_is_name(struct str name)
 {
-	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_utf8(name))
-		return false;
-	for (size_t i = 0; i < name.len; i++) {
-		unsigned char c = (unsigned char)name.ptr[i];
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)name.ptr[i + 1] < 0xa0))
-			return false;
-	}
-	return true;
+	return name.len > 0 && name.len <= NAME_MAX_BYTES && str_is_line(name);
 }
 
 bool partner_is_cluster(const char *name)

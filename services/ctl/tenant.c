@@ -46,8 +46,9 @@ static struct err read_new(const struct command_call *call, struct store_new_ten
 	if (!tenant_is_slug(call->operand))
 		return err_reject(ERR_CODE_BAD_PARAMETER,
 			"SLUG: 2 to 63 of a-z, 0-9 and -, the first a letter or digit");
-	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_utf8(name))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "--name: 1 to 255 bytes of UTF-8");
+	if (name.len == 0 || name.len > NAME_MAX_BYTES || !str_is_line(name))
+		return err_reject(ERR_CODE_BAD_PARAMETER,
+			"--name: 1 to 255 bytes of UTF-8 without control characters");
 	ret_tenant->slug = call->operand;
 	ret_tenant->name = name.ptr;
 	ret_tenant->plan = command_value(call, "--plan");

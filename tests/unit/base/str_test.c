@@ -160,6 +160,12 @@ START_TEST(knows_utf8)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		ck_assert_msg(str_is_utf8(rows[i].text) == rows[i].good, "row %zu", i);
 	ck_assert(str_is_utf8(NONE));
+	ck_assert(str_is_line(NONE) && str_is_line(STR("Açaí & Cia, São João 日本")));
+	static const char *const obeyed[] = { "\x1b[31m", "a\nb", "\a", "\x7f", "\xc2\x9b",
+		"\u202e", "\u2066", "\xff" };
+	for (size_t i = 0; i < sizeof obeyed / sizeof *obeyed; i++)
+		ck_assert_msg(!str_is_line(str_of(obeyed[i])), "%zu", i);
+	ck_assert(str_is_line(STR("\u2029\u202f\u2065\u206a\u00a0")));
 }
 END_TEST
 
