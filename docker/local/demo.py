@@ -222,7 +222,7 @@ def main():
         outcome = results.get(name, Wrong(f"not done after {DEADLINE_S} s"))
         bad += isinstance(outcome, Wrong)
         print(f"\n{name}.pdf: FAILED: {outcome}" if isinstance(outcome, Wrong) else f"\n{outcome}")
-    print(HINT)
+    print(HINT.replace("curl ", 'curl --cacert "$ESTEIRA_CA_FILE" ') if "ESTEIRA_CA_FILE" in env else HINT)
     seconds = time.monotonic() - began
     if bad:
         print(f"\ndemo: {bad} of {len(SAMPLES)} documents failed ({seconds:.1f} s);"

@@ -200,11 +200,12 @@ class Wires:
             **self.topic_space,
             "ESTEIRA_PG_URL": self.psql_url(f"esteira_{name}"),
             "ESTEIRA_PG_FRAME_URL": self.psql_url(f"esteira_frame_{name}"),
-            "ESTEIRA_REDIS_URL": self.redis_url, "ESTEIRA_S3_ENDPOINT": self.s3_endpoint,
-            "ESTEIRA_S3_BUCKET": BUCKET, "ESTEIRA_SERVICE_INSTANCE": full,
+            "ESTEIRA_SERVICE_INSTANCE": full,
             "ESTEIRA_ADMIN_LISTEN": f"127.0.0.1:{self.ports[full + '.admin']}",
         }
         env.update(self._tls_env(name))
+        if name in ("intake", "ocr"):
+            env.update(ESTEIRA_REDIS_URL=self.redis_url, ESTEIRA_S3_ENDPOINT=self.s3_endpoint, ESTEIRA_S3_BUCKET=BUCKET)
         if name in ("intake", "ocr", "outreach"):
             env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
         if name == "intake":
