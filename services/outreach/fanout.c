@@ -43,7 +43,12 @@ static struct id delivery_of(struct id event_id, struct id endpoint_id)
 }
 
 /* In order per endpoint only where that is wanted: one that fails would hold the others up. The key
- * is not the endpoint's alone, which is that of what is asked about it: that waits for no call. */
+ * is not the endpoint's alone, which is that of what is asked about it: that waits for no call.
+ *
+ * Where the database lost its tail, Kafka may still have the command that went out before, and it
+ * may be read before this event is, when there is no delivery to make: one of the same id would
+ * then be dropped as known, and nobody called. A second command of a delivery that is over does
+ * nothing. */
 static struct err command(struct scope *scope, const struct events_delivery *delivery, bool ordered)
 {
 	char key[sizeof ORDERED + ID_TEXT_BYTES], endpoint[ID_TEXT_BYTES], id[ID_TEXT_BYTES];
@@ -55,7 +60,7 @@ static struct err command(struct scope *scope, const struct events_delivery *del
 	snprintf(round, sizeof round, "%lld", (long long)delivery->round);
 	const struct str parts[] = { str_of(id), str_of(round) };
 	const struct outbox_event event = { .topic = TOPIC_OUTREACH_COMMANDS,
-		.id = outbox_id(parts, 2),
+		.id = scope->doubtful ? id_v7() : outbox_id(parts, 2),
 		.type = &events_delivery_requested,
 		.payload = delivery,
 		.tenant = scope->event->tenant,
