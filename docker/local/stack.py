@@ -286,10 +286,10 @@ class Stack(Wires, Programs):
         """Run SQL, answer unaligned rows as text."""
         return servers.postgres_ask(self, sql, role, database)
 
-    def deploy(self):
+    def deploy(self, folder=os.path.join(ROOT, "migrations")):
         """Migrations and the roles' passwords. Quick when nothing changed. -> True if deployed."""
         digest = hashlib.sha256()
-        for path in sorted(glob.glob(os.path.join(ROOT, "migrations/**"), recursive=True)):
+        for path in sorted(glob.glob(os.path.join(folder, "**"), recursive=True)):
             if os.path.isfile(path):
                 with open(path, "rb") as f:
                     digest.update(path.encode() + b"\0" + f.read())
@@ -299,8 +299,7 @@ class Stack(Wires, Programs):
                "SQITCH_FULLNAME": "Esteira", "SQITCH_EMAIL": "dev@esteira.invalid"}
         target = f"db:pg://postgres@127.0.0.1:{self.ports['postgres']}/{DATABASE}"
         done = subprocess.run(["sqitch", "deploy", "--verify", target], env=env, text=True,
-                              cwd=os.path.join(ROOT, "migrations"), capture_output=True,
-                              check=False, stdin=subprocess.DEVNULL)
+                              cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise StepError("migrations", (done.stdout + done.stderr).strip()[-2000:],
                             "an edited migration needs ./dev down --wipe first")

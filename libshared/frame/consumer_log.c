@@ -55,9 +55,10 @@ struct err consumer_log_move(struct consumer *consumer, struct consumer_owned *o
 	return err_ok();
 }
 
-static void tell(const struct consumer_owned *owned, const char *event, const struct extent *log)
+static void tell(enum log_level level, const struct consumer_owned *owned, const char *event,
+	const struct extent *log)
 {
-	LOG(LOG_ERROR, event, LOG_TEXT("topic", owned->partition->topic),
+	LOG(level, event, LOG_TEXT("topic", owned->partition->topic),
 		LOG_INT("partition", owned->partition->number), LOG_INT("wanted", log->wanted),
 		LOG_INT("log_begins", log->low), LOG_INT("log_ends", log->high));
 }
@@ -95,9 +96,9 @@ static struct err look_at(struct consumer *consumer, struct consumer_owned *owne
 	log.anew = log.high < next;
 	bool cut = log.wanted < log.low;
 	if (cut || log.anew)
-		tell(owned, "consumer.data_loss", &log);
-	else if (back)
-		tell(owned, "consumer.log_went_back", &log);
+		tell(LOG_ERROR, owned, "consumer.data_loss", &log);
+	else if (back) /* the log is whole: the library read some of it twice, and so do we */
+		tell(LOG_WARN, owned, "consumer.log_went_back", &log);
 	if (back || log.anew || (cut && !gap))
 		TRY(begin_again(
 			consumer, owned, &log, log.anew || !back ? log.low : owned->back_to));

@@ -1,0 +1,74 @@
+"""The release before this one: the last commit before the newest migration, built from the history.
+
+Nothing is kept in the tree for it: whoever adds a migration has an upgrade to test, from what was there before.
+"""
+import fcntl
+import os
+import shutil
+import subprocess
+import tarfile
+from typing import NamedTuple
+
+import belt
+
+from servers import prepare_var
+
+PLAN = "migrations/sqitch.plan"
+PROGRAMS = ("esteira-intake", "esteira-ocr", "esteira-ocr-jail", "esteira-audit", "esteira-outreach", "estctl")
+
+
+class Release(NamedTuple):
+    """Where it is."""
+    commit: str
+    bin_dir: str
+    migrations: str
+
+
+def git(*args):
+    """What git says; an AssertionError with what to do when it says nothing."""
+    done = subprocess.run(["git", "-c", f"safe.directory={belt.ROOT}", *args], cwd=belt.ROOT, text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == 0, (
+        f"git {' '.join(args)}: {done.stderr.strip()}\nThe release before comes from the history: "
+        "use a clone of the repository; git fetch --unshallow gets what a shallow one lacks")
+    return done.stdout.strip()
+
+
+def before_the_newest_migration():
+    """The commit."""
+    if git("diff", "--name-only", "HEAD", "--", PLAN):
+        return git("rev-parse", "HEAD")  # a migration that is not committed yet
+    # where a shallow clone ends, a commit has no parent, and this says so
+    return git("rev-parse", "--verify", git("log", "-1", "--format=%H", "--", PLAN) + "^")
+
+
+def run(folder, *argv):
+    """A step of the build."""
+    done = subprocess.run(argv, cwd=folder, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, f"{' '.join(argv)}: {(done.stdout + done.stderr)[-4000:]}"
+
+
+def build(commit, place):
+    """Its programs, in place; an older release that was there is removed."""
+    shutil.rmtree(os.path.dirname(place), ignore_errors=True)
+    os.makedirs(place)
+    archive = f"{place}.tar"
+    git("archive", "-o", archive, commit)
+    with tarfile.open(archive) as tar:
+        tar.extractall(place)
+    os.unlink(archive)
+    run(place, "cmake", "--preset", "release", "-B", "build")
+    run(place, "cmake", "--build", "build", "--target", *PROGRAMS)
+    with open(os.path.join(place, "built"), "w", encoding="ascii") as f:
+        f.write(commit)
+
+
+def previous():
+    """The Release; built if it is not there yet, which takes about half a minute on two cores."""
+    commit, var = before_the_newest_migration(), prepare_var()
+    place = os.path.join(var, "upgrade", commit[:12])
+    with open(os.path.join(var, "upgrade.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(os.path.join(place, "built")):
+            build(commit, place)
+    return Release(commit, os.path.join(place, "build/bin"), os.path.join(place, "migrations"))
