@@ -41,6 +41,11 @@ LOGIN_ROLES = ("esteira_migrator", "esteira_backup", "esteira_operator",
                *(f"esteira_{s}" for s in SERVICES), *(f"esteira_frame_{s}" for s in SERVICES))
 
 
+def programs_dir():
+    """Where esteira-* and estctl are unless somebody says otherwise."""
+    return os.environ.get("ESTEIRA_BIN_DIR") or os.path.join(ROOT, "build/release/bin")
+
+
 class Stack(Wires, Programs):
     """One stack in one directory. Not thread-safe, but for what it does inside itself."""
 
@@ -54,8 +59,7 @@ class Stack(Wires, Programs):
         secure: every wire as docs/secure.md says; decided when the directory is made."""
         self.user, self.durable = proc.service_user(), durable
         self.dir = os.path.realpath(directory)
-        self.bin_dir = os.path.abspath(
-            bin_dir or os.environ.get("ESTEIRA_BIN_DIR") or os.path.join(ROOT, "build/release/bin"))
+        self.bin_dir = os.path.abspath(bin_dir or programs_dir())
         self._children, self._mutex = {}, threading.Lock()
         self._held = []  # the ports that were picked are ours though nobody listens yet
         os.makedirs(self.dir, exist_ok=True)

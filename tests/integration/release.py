@@ -1,6 +1,8 @@
 """The release before this one: the last commit before the newest migration, built from the history.
 
 Nothing is kept in the tree for it: whoever adds a migration has an upgrade to test, from what was there before.
+A checkout without that history (an archive, a shallow clone) has none: then a copy of this release stands in for it, one
+process is replaced by another all the same, and no migration is in between.
 """
 import fcntl
 import os
@@ -22,15 +24,22 @@ class Release(NamedTuple):
     commit: str
     bin_dir: str
     migrations: str
+    is_older: bool
+
+
+class NoHistory(Exception):
+    """git is not there, or does not reach that far."""
 
 
 def git(*args):
-    """What git says; an AssertionError with what to do when it says nothing."""
-    done = subprocess.run(["git", "-c", f"safe.directory={belt.ROOT}", *args], cwd=belt.ROOT, text=True,
-                          capture_output=True, check=False)
-    assert done.returncode == 0, (
-        f"git {' '.join(args)}: {done.stderr.strip()}\nThe release before comes from the history: "
-        "use a clone of the repository; git fetch --unshallow gets what a shallow one lacks")
+    """What git says."""
+    try:
+        done = subprocess.run(["git", "-c", f"safe.directory={belt.ROOT}", *args], cwd=belt.ROOT, text=True,
+                              capture_output=True, check=False)
+    except FileNotFoundError as e:
+        raise NoHistory("git is not installed") from e
+    if done.returncode != 0:
+        raise NoHistory(f"git {' '.join(args)}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -63,12 +72,25 @@ def build(commit, place):
         f.write(commit)
 
 
-def previous():
-    """The Release; built if it is not there yet, which takes about half a minute on two cores."""
-    commit, var = before_the_newest_migration(), prepare_var()
+def itself(bin_dir):
+    """This release once more, at another place."""
+    place = os.path.join(prepare_var(), "upgrade/itself")
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(bin_dir, place)
+    return Release("HEAD", place, os.path.join(belt.ROOT, "migrations"), False)
+
+
+def previous(bin_dir):
+    """The Release; built if it is not there yet, which takes about half a minute on two cores. bin_dir: of this one."""
+    try:
+        commit = before_the_newest_migration()
+    except NoHistory as e:
+        print(f"no release before this one: {e}")
+        return itself(bin_dir)
+    var = prepare_var()
     place = os.path.join(var, "upgrade", commit[:12])
     with open(os.path.join(var, "upgrade.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(os.path.join(place, "built")):
             build(commit, place)
-    return Release(commit, os.path.join(place, "build/bin"), os.path.join(place, "migrations"))
+    return Release(commit, os.path.join(place, "build/bin"), os.path.join(place, "migrations"), True)

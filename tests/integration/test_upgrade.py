@@ -15,7 +15,7 @@ import partners
 import release
 import rig
 from receiver import Receiver
-from stack import Stack
+from stack import Stack, programs_dir
 
 SERVICES = ("audit", "ocr", "outreach", "intake")
 TENANTS = [f"inquilino-{n}" for n in range(12)]  # so many that each of two processes has some of them
@@ -196,13 +196,13 @@ def old_plant(old):
             raise
 
 
-def upgrade(fleet, load, new_bin_dir):
+def upgrade(fleet, load, new_bin_dir, is_older):
     """As docs/operate.md says, under load."""
     stack = fleet.stack
     load.more()
     before = changes(stack)
     stack.deploy()
-    assert changes(stack) > before, "there was no migration in between"
+    assert changes(stack) > before or not is_older, "there was no migration in between"
     load.more()
     stack.bin_dir = new_bin_dir
     for name in SERVICES:
@@ -218,9 +218,9 @@ def upgrade(fleet, load, new_bin_dir):
 @pytest.fixture(scope="module", name="run")
 def make_run(samples):  # pylint: disable=unused-argument
     """(plant, load, receiver, fleet) when the new release is alone and everything has been sent."""
-    old = release.previous()
+    new_bin_dir = programs_dir()
+    old = release.previous(new_bin_dir)
     with old_plant(old) as plant, Receiver() as receiver:
-        new_bin_dir = Stack(plant.stack.dir).bin_dir
         balancer = Balancer()
         fleet = Fleet(plant, balancer)
         for name in SERVICES:
@@ -231,7 +231,7 @@ def make_run(samples):  # pylint: disable=unused-argument
         plant.events = partners.Tail(plant.stack, "intake.events")
         partner = partners.Partner(plant, "acme", *TENANTS).known(*TENANTS)
         with Load(clients, partner, belt.sample("receipt-3")) as load:
-            upgrade(fleet, load, new_bin_dir)
+            upgrade(fleet, load, new_bin_dir, old.is_older)
         partner.flush()
         assert not load.wrong, load.wrong
         print(f"{len(load.jobs)} documents, {len(load.events)} events by REST, {len(load.sent)} by Kafka")
