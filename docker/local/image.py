@@ -44,9 +44,14 @@ def run(step, *argv):
     return done.stdout.strip()
 
 
+def command():
+    """buildah on a storage of our own; what it mounts is gone with it, so that var/image can be removed."""
+    return ["unshare", "--mount", "buildah", "--root", folder() / "storage", "--runroot", folder() / "run"]
+
+
 def buildah(step, *argv):
-    """buildah on a storage of our own."""
-    return run(step, "buildah", "--root", folder() / "storage", "--runroot", folder() / "run", *argv)
+    """-> what it said."""
+    return run(step, *command(), *argv)
 
 
 def stamp():
@@ -81,8 +86,9 @@ def build_one(name):
         buildah(name, "rm", name)
     buildah(name, "from", "--pull-never", "--name", name, f"localhost/{name}")
     run(name, "rm", "-rf", root_of(name))
-    run(name, "cp", "-a", buildah(name, "mount", name), root_of(name))
-    buildah(name, "umount", name)
+    namespace, program = command()[:2], command()[2:]
+    run(name, *namespace, "sh", "-euc", 'to=$1; shift; cp -a "$("$@" mount "$0")" "$to"; "$@" umount "$0"', name, root_of(name),
+        *program)
 
 
 def size(path):
@@ -128,6 +134,5 @@ def once(name, *argv, env=None, within="-"):
 
 def by_buildah(name, *argv):
     """The same by `buildah run`, whose root is none that is read-only; -> its exit code, since it loses output at times."""
-    return subprocess.run([*AS_ROOT, "buildah", "--root", folder() / "storage", "--runroot", folder() / "run", "run",
-                           "--isolation", "chroot", name, "--", *argv], cwd=ROOT, capture_output=True, check=False,
-                          timeout=120, stdin=subprocess.DEVNULL).returncode
+    return subprocess.run([*AS_ROOT, *command(), "run", "--isolation", "chroot", name, "--", *argv], cwd=ROOT,
+                          capture_output=True, check=False, timeout=120, stdin=subprocess.DEVNULL).returncode

@@ -227,3 +227,8 @@ def test_helm_test_works_on_what_the_image_has(plant):
     said = once("esteira", "/bin/bash", "-uc", script, "health", "127.0.0.1", port, "http", env={"ESTEIRA_TEST_SECONDS": "20"})
     assert '"status":"ok"' in said.replace('": "', '":"')
     assert re.match("OpenSSL 3", once("esteira", "openssl", "version"))
+
+
+def test_nothing_stays_mounted(plant):  # pylint: disable=unused-argument
+    """Who removes var/image can."""
+    assert str(image.folder()) not in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
