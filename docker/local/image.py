@@ -76,9 +76,17 @@ def base():
     run("image base", "rm", "-f", tar)
 
 
+def revision_of():
+    """The commit that is built; nobody knows it of an archive."""
+    try:
+        return run("revision", "git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD")
+    except StepError:
+        return "unknown"
+
+
 def build_one(name):
     """An image, a container of it for `buildah run`, and its files."""
-    revision = run("revision", "git", "-c", f"safe.directory={ROOT}", "rev-parse", "HEAD")
+    revision = revision_of()
     buildah(name, "bud", "--quiet", "--isolation", "chroot", "--layers", "--format", "docker", "--pull-never", "--build-arg",
             f"BASE=localhost/esteira-base-{SUITE}", "--build-arg", f"REVISION={revision}", "-f", "docker/Dockerfile",
             "--ignorefile", "docker/Dockerfile.dockerignore", "--target", name, "-t", name, ".")
