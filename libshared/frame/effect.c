@@ -6,7 +6,10 @@
 #include "port/digest.h"
 #include "port/pg.h"
 
-enum { STATES = EFFECT_UNKNOWN + 1 };
+enum {
+	STATES = EFFECT_UNKNOWN + 1,
+	CLOCKS_MS = 2000, /* by which those of two database servers may differ */
+};
 
 /* A new row says at once that it is being sent, where nobody has to be asked before; xmax tells it
  * from one that was there already (PostgreSQL manual 5.5), which is locked and read as it is. */
@@ -14,7 +17,8 @@ static const struct pg_statement enter = { "effect_enter",
 	"INSERT INTO effect AS e (tenant_id, kind, effect_key, request_hash, state, attempts) "
 	"VALUES ($1, $2, $3, $4, $5, $6::int) "
 	"ON CONFLICT (tenant_id, kind, effect_key) DO UPDATE SET updated_at = e.updated_at "
-	"RETURNING state, coalesce(request_hash = $4, true), provider_ref, attempts, xmax = 0" };
+	"RETURNING state, coalesce(request_hash = $4, true), provider_ref, attempts, xmax = 0, "
+	"updated_at" };
 static const struct pg_statement start = { "effect_start",
 	"UPDATE effect SET state = $4, attempts = attempts + $5::int, updated_at = now() "
 	"WHERE tenant_id = $1 AND kind = $2 AND effect_key = $3" };
@@ -99,14 +103,20 @@ static struct err state_of(const char *name, enum effect_state *ret_state)
 
 /* --- beginning --- */
 
+/* The row as it is found. */
+struct found {
+	bool is_new, started;
+	int64_t written_ms; /* when it was last written, by the database's clock */
+};
+
 static struct err look(struct pg *pg, struct arena *arena, const struct effect_key *key,
-	struct effect_view *ret_view, bool *ret_started)
+	struct effect_view *ret_view, struct found *ret_found)
 {
 	uint8_t hash[DIGEST_BYTES];
 	const struct pg_rows *rows;
 
 	digest_sha256(key->request, hash);
-	bool at_once = key->repeatable || !key->doubtful;
+	bool at_once = key->repeatable || key->doubt_ms == 0;
 	const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind), pg_text(key->key),
 		pg_bytes((struct str){ (const char *)hash, sizeof hash }),
 		pg_text(names[at_once ? EFFECT_SENDING : EFFECT_INTENT]), pg_int(at_once) };
@@ -117,33 +127,40 @@ static struct err look(struct pg *pg, struct arena *arena, const struct effect_k
 	TRY(state_of(pg_get_text(rows, 0, 0), &ret_view->state));
 	ret_view->reference = pg_get_text(rows, 0, 2);
 	ret_view->attempts = (int)pg_get_int(rows, 0, 3);
-	*ret_started = at_once && pg_get_int(rows, 0, 4) != 0;
-	if (*ret_started) {
+	ret_found->is_new = pg_get_int(rows, 0, 4) != 0;
+	ret_found->written_ms = pg_get_time(rows, 0, 5);
+	ret_found->started = at_once && ret_found->is_new;
+	if (ret_found->started) {
 		ret_view->state = EFFECT_INTENT;
 		ret_view->attempts = 0;
 	}
 	return err_ok();
 }
 
+/* The row that says it happened may be among what the database lost; a row that is left and says
+ * that nothing happened, even after the provider was asked, may be older than the call. */
+static bool must_ask_first(const struct effect_key *key, const struct found *found)
+{
+	return key->doubt_ms > 0 && !key->repeatable &&
+	       (found->is_new || found->written_ms <= key->doubt_ms + CLOCKS_MS);
+}
+
 struct err effect_begin(struct pg *pg, struct arena *arena, const struct effect_key *key,
 	struct effect_view *ret_view)
 {
 	struct effect_view view = { .task = EFFECT_OVER };
+	struct found found = { .is_new = false };
 
-	bool started = false;
-	TRY(look(pg, arena, key, &view, &started));
+	TRY(look(pg, arena, key, &view, &found));
 	view.task = effect_next(view.state, key->repeatable);
-	/* the row that says it happened may be among those that the database lost */
-	bool doubt =
-		key->doubtful && !key->repeatable && view.attempts == 0 && view.task == EFFECT_CALL;
-	if (doubt)
+	if (view.task == EFFECT_CALL && must_ask_first(key, &found))
 		view.task = EFFECT_ASK;
-	if (view.task != EFFECT_OVER && !started) {
+	if (view.task != EFFECT_OVER && !found.started) {
 		bool call = view.task == EFFECT_CALL;
 		enum effect_state to = call ? EFFECT_SENDING : EFFECT_UNKNOWN;
 		assert(effect_may(view.state, to));
 		const struct pg_arg args[] = { pg_id(key->tenant.id), pg_text(key->kind),
-			pg_text(key->key), pg_text(effect_state_name(to)), pg_int(call || doubt) };
+			pg_text(key->key), pg_text(effect_state_name(to)), pg_int(call) };
 		TRY(pg_push(pg, &start, args, 5));
 	}
 	*ret_view = view;

@@ -33,8 +33,9 @@ struct effect_key {
 	const char *kind;   /* "charge", "webhook": static */
 	const char *key;    /* business key: "invoice:period", "endpoint:event" */
 	struct str request; /* what is asked for; its SHA-256 is kept */
-	bool repeatable; /* at-least-once is its nature: `sending` and `unknown` are tried again */
-	bool doubtful;	 /* scope->doubtful: the provider is asked before the first call */
+	bool repeatable;  /* at-least-once is its nature: `sending` and `unknown` are tried again */
+	int64_t doubt_ms; /* scope->doubt_ms: what the row said before then may be out of date, and
+			   * the provider is asked before it is called */
 };
 
 /* What work() has to do. */

@@ -37,8 +37,9 @@ struct scope {
 	int attempts;	       /* answers about this record before this one */
 	int64_t again_ms;      /* set by a step that fails with ERR_RETRY: the pause before the next
 				* attempt, instead of tries in place and the route's delay */
-	bool doubtful; /* what this record did may have been lost with the database's last seconds:
-			* no effect outside without a look-up (frame/effect) */
+	int64_t doubt_ms; /* > 0: what this record did before this wall time may have been lost with
+			   * the database's last seconds: no effect outside without a look-up
+			   * (frame/effect) */
 	bool gone; /* set by a step: in a replay, what the record is about was deleted by design */
 };
 

@@ -56,9 +56,11 @@ struct err transact_name(const struct transact *t, struct record *record, struct
 }
 
 /* With room for clocks that differ: asking once too often harms nobody. */
-static bool is_doubtful(const struct partition *partition, const struct event *event)
+static int64_t doubt_of(const struct partition *partition, const struct event *event)
 {
-	return partition->doubt_ms > 0 && event->time_ms < partition->doubt_ms + DOUBT_MARGIN_MS;
+	bool old = event->time_ms < partition->doubt_ms + DOUBT_MARGIN_MS;
+
+	return old ? partition->doubt_ms : 0;
 }
 
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
@@ -80,7 +82,7 @@ struct err transact_read(const struct transact *t, struct record *record, struct
 		.event = &task->event,
 		.epoch = record->past.epoch,
 		.attempts = record->past.attempts,
-		.doubtful = is_doubtful(record->partition, &task->event) };
+		.doubt_ms = doubt_of(record->partition, &task->event) };
 	TRY(codec_read(record->route->type, record->value, t->arena, task->payload));
 	task->is_read = true;
 	return err_ok();

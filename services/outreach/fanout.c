@@ -60,7 +60,7 @@ static struct err command(struct scope *scope, const struct events_delivery *del
 	snprintf(round, sizeof round, "%lld", (long long)delivery->round);
 	const struct str parts[] = { str_of(id), str_of(round) };
 	const struct outbox_event event = { .topic = TOPIC_OUTREACH_COMMANDS,
-		.id = scope->doubtful ? id_v7() : outbox_id(parts, 2),
+		.id = scope->doubt_ms > 0 ? id_v7() : outbox_id(parts, 2),
 		.type = &events_delivery_requested,
 		.payload = delivery,
 		.tenant = scope->event->tenant,

@@ -241,3 +241,19 @@ def test_refused_connection_ends_well(plant):
     """What the first test here left: done once the brake let it go."""
     plant.confirmed(REFUSED, timeout_s=90)
     assert plant.provider.counts()[REFUSED]["lookups"] == 0
+
+
+def test_a_row_that_is_older_than_a_failover_proves_nothing(plant, tenant, charge):
+    """It says that the provider was asked and knew of nothing; the call that came next is among what was lost.
+    From here on every event is in doubt: the last test."""
+    plant.stop()
+    plant.provider.take(charge)
+    plant.stack.psql("INSERT INTO reference.effect (tenant_id, kind, effect_key, state, attempts) "
+                     f"VALUES ('{tenant}', 'charge', '{charge}', 'intent', 1)")
+    plant.stack.psql("UPDATE reference.fence SET timeline = 0")  # as after a restore: no server has it
+    plant.start()
+    plant.sender.charge(tenant, charge)
+    plant.confirmed(charge, calls=0)
+    plant.sender.charge(tenant, charge + "-new")
+    plant.confirmed(charge + "-new")
+    assert plant.provider.counts()[charge + "-new"]["lookups"] >= 1

@@ -86,7 +86,7 @@ struct err handle_charge_claimed(struct scope *scope, const void *payload)
 		.kind = "charge",
 		.key = charge->charge,
 		.request = str_of(request),
-		.doubtful = scope->doubtful };
+		.doubt_ms = scope->doubt_ms };
 	scope->user = attempt;
 	return effect_begin(scope->pg, scope->arena, &attempt->key, &attempt->view);
 }
