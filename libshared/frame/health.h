@@ -17,7 +17,7 @@ enum health_part {
 	HEALTH_KAFKA,
 	HEALTH_REDIS,
 	HEALTH_STORAGE,
-	HEALTH_KEYS, /* the service that keeps the master key */
+	HEALTH_KEYS, /* the master key, and the service that keeps it */
 	HEALTH_PARTS
 };
 

@@ -1,5 +1,6 @@
 #include "frame/keyring.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@ struct keyring {
 	struct unwrapped *unwrapped;
 	struct loop_timer *timer;
 	struct metric *uses;
+	_Atomic bool opens; /* the master key has opened a tenant's key */
 };
 
 static const struct pg_statement select_key = { "keyring_select",
@@ -35,8 +37,18 @@ static const struct pg_statement hold = {
 
 static void report(struct keyring *keyring, struct err e, int64_t took_us)
 {
-	if (master_is_remote(keyring->master))
-		health_report(keyring->of.health, HEALTH_KEYS, e, took_us);
+	health_report(keyring->of.health, HEALTH_KEYS, e, took_us);
+}
+
+/* One key among others that does not open is that tenant's trouble. A master key that has opened
+ * none yet is another one: that is ours, and over when it is put right. */
+static struct err judge(struct keyring *keyring, struct err e)
+{
+	if (e.kind == ERR_OK)
+		keyring->opens = true;
+	if (!err_is(e, ERR_CODE_UNDECRYPTABLE) || keyring->opens)
+		return e;
+	return err_retry(ERR_CODE_KEYS_REFUSED, "the master key opens no tenant's key");
 }
 
 static struct err open_key(
@@ -44,7 +56,7 @@ static struct err open_key(
 {
 	struct keyring *keyring = arg;
 	int64_t from_us = clock_mono_us();
-	struct err e = master_unwrap(keyring->master, row, wrapped, ret_key);
+	struct err e = judge(keyring, master_unwrap(keyring->master, row, wrapped, ret_key));
 
 	report(keyring, e, clock_mono_us() - from_us);
 	return e;

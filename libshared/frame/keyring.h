@@ -68,8 +68,8 @@ struct err keyring_hold(struct pg *pg, struct tenant tenant) ERR_MUST_USE;
 
 /* Its key in clear, in arena memory that is wiped when the arena is reset. With a key service this
  * may take seconds: not in a transaction that others wait for, not on the loop's thread. ERR_REJECT
- * secret-missing: wrapped is NULL; undecryptable: another master key. ERR_RETRY keys-away,
- * keys-refused. */
+ * secret-missing: wrapped is NULL; undecryptable: the master key opens others, and not this one.
+ * ERR_RETRY keys-away; keys-refused: also while the master key has opened none. */
 struct err keyring_unwrap(struct keyring *keyring, struct arena *arena,
 	const struct keyring_row *row, const struct seal_key **ret_key) ERR_MUST_USE;
 

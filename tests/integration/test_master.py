@@ -182,6 +182,29 @@ def test_a_file_that_is_replaced_needs_no_restart(masters):
     masters.read_one()
 
 
+def test_a_wrong_key_is_found_before_the_first_partner(masters):
+    """intake ends at its start; ocr says why it waits, and goes on by itself once the file is right."""
+    plant, stack = masters.plant, masters.stack
+    masters.run({})
+    client = plant.client()
+    stack.stop_one("ocr-1")
+    job_id = client.send(PAGE)
+    wrong = {"ESTEIRA_SEAL_MASTER_FILE": masters.fresh_file("seal.wrong"), "ESTEIRA_SEAL_CACHE_S": "1"}
+    plant.start("ocr", **wrong)
+    belt.wait_for("ocr to name it", lambda: ready(plant, "ocr-1")[1].get("keys", {}).get("error") == "keys-refused")
+    full = {**stack.service_env("intake", 1), "ESTEIRA_ADMIN_LISTEN": "127.0.0.1:0", "ESTEIRA_HTTP_LISTEN": "127.0.0.1:0",
+            **wrong}
+    done = subprocess.run([os.path.join(stack.bin_dir, "esteira-intake")], env=full, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode in (1, 2) and "opens the key of no tenant" in done.stdout + done.stderr, done
+    assert client.job(job_id)["status"] in ("pending", "processing")
+    with open(masters.file, "rb") as right:
+        stack.write(wrong["ESTEIRA_SEAL_MASTER_FILE"], right.read(), 0o600)
+    belt.finish(client, job_id)
+    assert ready(plant, "ocr-1")[1]["keys"]["status"] == "up"
+    assert plant.count("SELECT count(*) FROM ocr.dead_letter") == 0
+
+
 # --- away ---
 
 @pytest.fixture(scope="module", name="remote")

@@ -18,6 +18,7 @@
 #include "job/store.h"
 #include "port/pg.h"
 #include "port/s3.h"
+#include "tenant/prove.h"
 
 enum {
 	ROUND_MS = 1000,
@@ -35,7 +36,7 @@ struct purge {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool stopping, woken, checked;
+	bool stopping, woken, proven, checked;
 	int64_t swept_ms, keys_ms;
 };
 
@@ -322,12 +323,24 @@ static struct err check_bucket(struct purge *purge)
 	return err_ok();
 }
 
+/* Once as well. Keys that cannot be had now are no reason to keep anything. */
+static struct err check_keys(struct purge *purge)
+{
+	if (purge->proven)
+		return err_ok();
+	struct err e = prove_master(purge->intake, purge->pg, purge->arena);
+	purge->proven = e.kind == ERR_OK;
+	return health_part_of(e) == HEALTH_KEYS ? err_ok() : e;
+}
+
 static void *thread_main(void *arg)
 {
 	struct purge *purge = arg;
 
 	while (wait_for_turn(purge)) {
-		struct err e = check_bucket(purge);
+		struct err e = check_keys(purge);
+		if (e.kind == ERR_OK)
+			e = check_bucket(purge);
 		if (e.kind == ERR_OK)
 			e = round_of(purge);
 		if (e.kind == ERR_OK)

@@ -31,6 +31,9 @@ const struct erase_step tenant_first[] = {
 	{ NULL, NULL },
 };
 
+/* 3 = TENANT_STORE_NEWEST_MAX */
+static const struct pg_statement newest = { "tenant_newest",
+	"SELECT tenant_id FROM tenants WHERE state = 'active' ORDER BY created_at DESC LIMIT 3" };
 /* 500 = TENANT_STORE_JOBS_MAX */
 static const struct pg_statement open_jobs = { "tenant_open_jobs",
 	"SELECT t.slug, j.job_id FROM tenants t LEFT JOIN LATERAL (SELECT job_id FROM jobs "
@@ -103,5 +106,17 @@ struct err tenant_store_end(struct pg *pg, struct arena *arena, const char **ret
 
 	TRY(pg_query(pg, arena, &end, NULL, 0, &rows));
 	*ret_slug = pg_count(rows) == 0 ? NULL : pg_get_text(rows, 0, 0);
+	return err_ok();
+}
+
+struct err tenant_store_newest(
+	struct pg *pg, struct arena *arena, struct tenant_store_newest *ret_newest)
+{
+	const struct pg_rows *rows;
+
+	TRY(pg_query(pg, arena, &newest, NULL, 0, &rows));
+	ret_newest->count = pg_count(rows);
+	for (size_t i = 0; i < ret_newest->count && i < TENANT_STORE_NEWEST_MAX; i++)
+		ret_newest->tenants[i].id = pg_get_id(rows, i, 0);
 	return err_ok();
 }

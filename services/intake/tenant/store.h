@@ -46,4 +46,13 @@ struct err tenant_store_proof(struct pg *pg, struct arena *arena, struct tenant 
 /* erasing -> erased. *ret_slug NULL: somebody else did it. */
 struct err tenant_store_end(struct pg *pg, struct arena *arena, const char **ret_slug) ERR_MUST_USE;
 
+/* The newest active ones, of all; outside of a transaction, as esteira_frame_intake. */
+enum { TENANT_STORE_NEWEST_MAX = 3 };
+struct tenant_store_newest {
+	struct tenant tenants[TENANT_STORE_NEWEST_MAX];
+	size_t count;
+};
+struct err tenant_store_newest(
+	struct pg *pg, struct arena *arena, struct tenant_store_newest *ret_newest) ERR_MUST_USE;
+
 #endif
