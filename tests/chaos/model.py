@@ -4,12 +4,15 @@ Nothing counts as an input before Kafka has acknowledged it; then it has a place
 checks (check.py) ask for exactly one final outcome of it.
 """
 import collections
+import contextlib
 import random
 import sys
 import threading
 import time
 import uuid
 from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
 
 import paths
 
@@ -96,8 +99,9 @@ class Load:
         self.tenants = [str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
                         for _ in range(TENANTS)]
         self.numbers = collections.Counter()
-        self.sender = Sender(stack, **{"message.timeout.ms": DELIVERY_S * 1000, "acks": "all",
-                                       "log_level": 0})
+        self.stack, self.sender = stack, None
+        self.on_their_way, self.broken = {}, False  # {number: how it is sent}, in order
+        self._renew()
         self.mutex, self.flowing, self.over = threading.RLock(), threading.Event(), False
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -123,8 +127,27 @@ class Load:
 
     def poll(self):
         """Take delivery reports."""
-        with self.mutex:
+        with self.mutex, self._whole():
             self.sender.producer.poll(0)
+
+    @contextlib.contextmanager
+    def _whole(self):
+        """An idempotent producer that lost its place in a log is at its end: another one sends what is on its way.
+        What the first one had sent after all comes twice then, with one event id, as any producer may send it."""
+        try:
+            yield
+        except KafkaException:
+            self.broken = True
+            self.sender.producer.purge()
+            with contextlib.suppress(KafkaException):
+                self.sender.producer.flush(10)
+            self._renew()
+
+    def _renew(self):
+        self.broken = False
+        self.sender = Sender(self.stack, **{"message.timeout.ms": DELIVERY_S * 1000, "acks": "all", "log_level": 0})
+        for send in list(self.on_their_way.values()):
+            send()
 
     def _run(self):
         while not self.over:
@@ -141,15 +164,24 @@ class Load:
         kind, behave, _ = self.rng.choices(MIX, [share for *_, share in MIX])[0]
         getattr(self, kind)(tenant, behave=behave)
 
-    def _remember(self, made):
+    def _send(self, made, send):
+        """Kafka takes it, or says why not; send(on_delivery) calls the sender there is."""
+        with self.model.lock:
+            self.model.sent += 1
+            number = self.model.sent
+
         def delivered(error, message):
+            if error is not None and self.broken:
+                return
+            del self.on_their_way[number]
             if error is None:
                 self.model.took(made, message)
             else:
                 self.model.lost += 1
-        with self.model.lock:
-            self.model.sent += 1
-        return delivered
+        with self.mutex, self._whole():
+            self.on_their_way[number] = lambda: send(delivered)
+            send(delivered)
+        return made
 
     def _next(self, tenant, key):
         self.numbers[tenant, key] += 1
@@ -161,9 +193,8 @@ class Load:
             key = key or f"k{self.rng.randrange(KEYS)}"
             made = Input("entry", tenant, key, self._next(tenant, key), behave, self._id(),
                          ENDS.get(behave, ANY))
-            self.sender.entry(tenant, key, made.n, behave, event_id=made.event_id,
-                              on_delivery=self._remember(made))
-            return made
+            return self._send(made, lambda delivered: self.sender.entry(
+                tenant, key, made.n, behave, event_id=made.event_id, on_delivery=delivered))
 
     def charge(self, tenant, behave="ok"):
         """A charge nobody asked for before."""
@@ -171,34 +202,28 @@ class Load:
             account = f"a{self.rng.randrange(ACCOUNTS)}"
             made = Input("charge", tenant, f"{tenant[:8]}-{self._next(tenant, 'charge')}", 100,
                          behave, self._id(), ENDS.get(behave, ANY), account=account)
-            self.sender.charge(tenant, made.key, made.n, behave, account=account,
-                               event_id=made.event_id, on_delivery=self._remember(made))
-            return made
+            return self._send(made, lambda delivered: self.sender.charge(
+                tenant, made.key, made.n, behave, account=account, event_id=made.event_id, on_delivery=delivered))
 
     def count(self, tenant, behave="ok"):
         """Something to add to a total."""
         with self.mutex:
             made = Input("count", tenant, f"c{self.rng.randrange(KEYS)}", self.rng.randrange(1, 9),
                          behave, self._id(), ENDS.get(behave, ANY))
-            self.sender.count(tenant, made.key, made.n, behave, event_id=made.event_id,
-                              on_delivery=self._remember(made))
-            return made
+            return self._send(made, lambda delivered: self.sender.count(
+                tenant, made.key, made.n, behave, event_id=made.event_id, on_delivery=delivered))
 
     def bad(self, tenant, value=b"", headers=None):
         """A record that no reader of the suite can take for an event."""
-        with self.mutex:
-            made = Input("bad", tenant, "", 0, "bad", "", DEAD)
-            self.sender.producer.produce(TOPIC, value, tenant, headers=headers,
-                                         on_delivery=self._remember(made))
-            return made
+        made = Input("bad", tenant, "", 0, "bad", "", DEAD)
+        return self._send(made, lambda delivered: self.sender.producer.produce(
+            TOPIC, value, tenant, headers=headers, on_delivery=delivered))
 
     def again(self, made):
         """The same record once more, as a producer that was not sure sends it."""
-        with self.mutex:
-            copy = Input(**{**made.__dict__, "part": -1, "offset": -1})
-            self.sender.entry(copy.tenant, copy.key, copy.n, copy.behave, event_id=copy.event_id,
-                              on_delivery=self._remember(copy))
-            return copy
+        copy = Input(**{**made.__dict__, "part": -1, "offset": -1})
+        return self._send(copy, lambda delivered: self.sender.entry(
+            copy.tenant, copy.key, copy.n, copy.behave, event_id=copy.event_id, on_delivery=delivered))
 
     def _id(self):
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
