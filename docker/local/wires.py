@@ -55,11 +55,18 @@ class Wires:
     def kafka_bootstrap(self):
         return f"127.0.0.1:{self.ports['kafka']}"
 
+    def _redis_url(self, login=""):
+        return f"redis{'s' if self.is_secured('redis') else ''}://{login}127.0.0.1:{self.ports['redis']}/0"
+
     @property
     def redis_url(self):
-        if self.is_secured("redis"):
-            return f"rediss://:{self.secrets['redis']}@127.0.0.1:{self.ports['redis']}/0"
-        return f"redis://127.0.0.1:{self.ports['redis']}/0"
+        """With the password, for people."""
+        return self._redis_url(f":{self.secrets['redis']}@" if self.is_secured("redis") else "")
+
+    def _redis_env(self):
+        """The password beside the URL: there it is renewed without a restart."""
+        password = {"ESTEIRA_REDIS_PASSWORD": self.secrets["redis"]} if self.is_secured("redis") else {}
+        return {"ESTEIRA_REDIS_URL": self._redis_url(), **password}
 
     @property
     def s3_endpoint(self):
@@ -205,7 +212,7 @@ class Wires:
         }
         env.update(self._tls_env(name))
         if name in ("intake", "ocr"):
-            env.update(ESTEIRA_REDIS_URL=self.redis_url, ESTEIRA_S3_ENDPOINT=self.s3_endpoint, ESTEIRA_S3_BUCKET=BUCKET)
+            env.update(self._redis_env(), ESTEIRA_S3_ENDPOINT=self.s3_endpoint, ESTEIRA_S3_BUCKET=BUCKET)
         if name in ("intake", "ocr", "outreach"):
             env["ESTEIRA_SEAL_MASTER_FILE"] = self.seal_master
         if name == "intake":

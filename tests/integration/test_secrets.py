@@ -41,7 +41,8 @@ def make_plant():
         plant.files = Files(plant.stack)
         with plant.redis() as redis:
             redis("CONFIG", "SET", "requirepass", "first-of-redis")
-        plant.redis_env = {"ESTEIRA_REDIS_PASSWORD_FILE": plant.files.write("redis", "first-of-redis\n")}
+        plant.redis_env = {"ESTEIRA_REDIS_PASSWORD": None,
+                           "ESTEIRA_REDIS_PASSWORD_FILE": plant.files.write("redis", "first-of-redis\n")}
         access, secret = plant.stack.s3_keys
         plant.start("intake", **plant.redis_env, **pg_env(plant.stack, plant.files, "intake"),
                     ESTEIRA_S3_ACCESS_KEY=None, ESTEIRA_S3_SECRET_KEY=None,
