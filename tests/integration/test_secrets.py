@@ -35,12 +35,18 @@ def pg_env(stack, files, service, number=1):
     return env
 
 
+def require(plant, redis, password):
+    """Another password of Redis; on a secure stack the tests come in by it as well."""
+    redis("CONFIG", "SET", "requirepass", password)
+    plant.stack.secrets["redis"] = password
+
+
 @pytest.fixture(scope="module", name="plant")
 def make_plant():
     with rig.temporary(("alfa",), ()) as plant:
         plant.files = Files(plant.stack)
         with plant.redis() as redis:
-            redis("CONFIG", "SET", "requirepass", "first-of-redis")
+            require(plant, redis, "first-of-redis")
         plant.redis_env = {"ESTEIRA_REDIS_PASSWORD": None,
                            "ESTEIRA_REDIS_PASSWORD_FILE": plant.files.write("redis", "first-of-redis\n")}
         access, secret = plant.stack.s3_keys
@@ -150,7 +156,7 @@ def test_the_password_of_redis_is_renewed(plant):
     pids = [plant.stack.pid(name) for name in ("intake-1", "ocr-1")]
     with plant.redis() as redis:
         redis("AUTH", "first-of-redis")
-        redis("CONFIG", "SET", "requirepass", "second-of-redis")
+        require(plant, redis, "second-of-redis")
         plant.files.write("redis", "second-of-redis\n")
         for kind in ("normal", "pubsub"):
             redis("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
