@@ -53,6 +53,7 @@ struct erase {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stopping;
+	enum err_code said; /* why it waits, as a line last said */
 };
 
 static bool is_stopping(struct erase *erase)
@@ -196,6 +197,14 @@ static void close_connection(struct erase *erase)
 	erase->pg = NULL;
 }
 
+/* One line for each reason, not one a second. */
+static void log_waits(struct erase *erase, struct err e)
+{
+	if (e.code != erase->said)
+		LOG(LOG_WARN, "erase.waits", LOG_ERR(e));
+	erase->said = e.code;
+}
+
 static void turn(struct erase *erase)
 {
 	struct halt_tenant tenants[TENANTS_MAX];
@@ -209,10 +218,12 @@ static void turn(struct erase *erase)
 		erase->pg = pg_new(erase->conf.pg);
 	for (size_t i = 0; i < found && erase->pg != NULL && !is_stopping(erase); i++) {
 		struct err e = erase_one(erase, &tenants[i]);
-		if (e.kind == ERR_OK)
+		if (e.kind == ERR_OK) {
+			erase->said = ERR_CODE_NONE;
 			continue;
+		}
 		pg_rollback(erase->pg);
-		LOG(LOG_WARN, "erase.waits", LOG_ERR(e));
+		log_waits(erase, e);
 		if (e.kind == ERR_FATAL)
 			erase->conf.fail(erase->conf.arg, e);
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "frame/metrics.h"
 
 struct part {
@@ -11,6 +12,8 @@ struct part {
 	_Atomic int code;  /* of the last failure */
 	_Atomic int64_t since_ms;
 	_Atomic int64_t latency_us;
+	_Atomic int64_t said_ms; /* when a line last said that it is down; 0: never */
+	_Atomic bool said;	 /* and that it is up again has not been said */
 };
 
 struct health {
@@ -19,7 +22,7 @@ struct health {
 	struct metric *up, *outages; /* NULL: not measured */
 };
 
-enum { UNKNOWN, UP, DOWN };
+enum { UNKNOWN, UP, DOWN, SAY_EVERY_MS = 10000 };
 
 struct health *health_new(void)
 {
@@ -57,6 +60,21 @@ static void measure(const struct health *health, enum health_part part, struct e
 		metrics_add(health->outages, labels, 1);
 }
 
+/* A line for each outage; for what comes and goes one in SAY_EVERY_MS. */
+static void say(struct part *part, const char *name, struct err e, bool failed)
+{
+	int64_t now_ms = clock_mono_ms(), said_ms = part->said_ms;
+
+	if (failed && !part->said && (said_ms == 0 || now_ms - said_ms >= SAY_EVERY_MS)) {
+		part->said_ms = now_ms;
+		part->said = true;
+		LOG(LOG_WARN, "dependency.down", LOG_TEXT("dependency", name), LOG_ERR(e));
+	}
+	if (!failed && part->said && atomic_exchange(&part->said, false))
+		LOG(LOG_INFO, "dependency.up", LOG_TEXT("dependency", name),
+			LOG_INT("down_ms", now_ms - said_ms));
+}
+
 void health_report(struct health *health, enum health_part part, struct err e, int64_t took_us)
 {
 	struct part *p = &health->parts[part];
@@ -71,6 +89,7 @@ void health_report(struct health *health, enum health_part part, struct err e, i
 		p->since_ms = clock_mono_ms();
 		measure(health, part, e, failed);
 	}
+	say(p, health_part_name(part), e, failed);
 }
 
 enum health_part health_part_of(struct err e)

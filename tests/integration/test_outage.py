@@ -259,6 +259,18 @@ def test_kafka_killed_while_documents_stream(ill):
     settled(ill)
 
 
+def test_every_outage_was_a_line(ill):
+    """Of all that was away up to here: when it went, that it came back, and not a line a request."""
+    belt.wait_for("health", lambda: ill.client().get("/v1/health")["status"] == "ok", 20, 0.2)
+    with open(ill.stack.path("log/intake-1.log"), encoding="utf-8") as f:
+        said = [entry for entry in map(json.loads, f) if entry["event"] in ("dependency.down", "dependency.up")]
+    assert {"postgres", "redis", "storage"} <= {entry["dependency"] for entry in said}, said
+    for name in {entry["dependency"] for entry in said}:
+        events = [entry["event"] for entry in said if entry["dependency"] == name]
+        assert events == ["dependency.down", "dependency.up"] * (len(events) // 2), events
+        assert len(events) <= 20
+
+
 def test_result_without_redis(ill):
     """Away: 503. Back without its memory: 410 result-lost, the job stays completed."""
     client = ill.client()

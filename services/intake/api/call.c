@@ -18,12 +18,21 @@ enum { RETRY_AFTER_S = 5 };
 
 /* --- answers --- */
 
+/* Our fault, in a line by which what http.request says of it is found. Loop thread. */
+static void log_failed(struct web_exchange *exchange, struct err e)
+{
+	const struct api_note *note = web_user(exchange);
+
+	LOG(LOG_ERROR, "http.failed", LOG_TEXT("tenant", note == NULL ? "" : note->tenant),
+		LOG_TEXT("request_id", web_request_id(exchange).ptr), LOG_ERR(e));
+}
+
 void call_refuse_for(struct web_exchange *exchange, struct err e, unsigned seconds)
 {
 	const char *detail = err_code_class(e.code) == ERR_CLASS_CLIENT ? e.msg : NULL;
 
 	if (e.kind == ERR_FATAL || err_code_status(e.code) == 0)
-		LOG(LOG_ERROR, "http.failed", LOG_ERR(e));
+		log_failed(exchange, e);
 	if (err_code_status(e.code) == 503)
 		web_reply_retry_after(exchange, seconds);
 	web_reply_problem(exchange, e.code, detail);

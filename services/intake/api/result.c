@@ -121,7 +121,8 @@ static struct err open_result(struct result *result, struct pg *pg, struct arena
 		e = err_reject(ERR_CODE_UNDECRYPTABLE, "the hash is another");
 	if (!err_is(e, ERR_CODE_UNDECRYPTABLE))
 		return e;
-	LOG(LOG_ERROR, "result.undecryptable", LOG_ERR(e));
+	LOG(LOG_ERROR, "result.undecryptable", LOG_TEXT("tenant", result->call.from.who.slug),
+		LOG_ERR(e));
 	return lost(&result->call);
 }
 

@@ -241,7 +241,8 @@ static struct err run(struct pool_job *job, struct pg *pg, struct arena *arena)
 		return e;
 	struct err deleted = s3_delete(upload->api->intake->s3, upload->object_key);
 	if (deleted.kind != ERR_OK) /* the purger finds it: an object without a job */
-		LOG(LOG_WARN, "upload.object_left", LOG_ERR(deleted));
+		LOG(LOG_WARN, "upload.object_left", LOG_TEXT("tenant", upload->from.who.slug),
+			LOG_ERR(deleted));
 	return e;
 }
 

@@ -157,6 +157,17 @@ static struct err put_off(struct purge *purge, const struct store_due *due)
 	return pg_commit(purge->pg);
 }
 
+/* A server that is away is one line of health's, not one of each document at each attempt. */
+static void log_waits(const struct store_due *due, struct err e)
+{
+	char job[ID_TEXT_BYTES];
+
+	if (due->attempts > 0 || health_part_of(e) != HEALTH_PARTS)
+		return;
+	id_format(due->job_id, job);
+	LOG(LOG_WARN, "purge.waits", LOG_TEXT("job_id", job), LOG_ERR(e));
+}
+
 static struct err purge_job(struct purge *purge, const struct store_due *due)
 {
 	bool ended = false;
@@ -169,7 +180,7 @@ static struct err purge_job(struct purge *purge, const struct store_due *due)
 	}
 	struct err e = delete_object(purge, due);
 	if (e.kind != ERR_OK) {
-		LOG(LOG_WARN, "purge.waits", LOG_ERR(e));
+		log_waits(due, e);
 		return put_off(purge, due);
 	}
 	return confirm(purge, due);
