@@ -75,23 +75,39 @@ class Stack(Wires, Programs):
 
     @classmethod
     @contextlib.contextmanager
+    def blank(cls, bin_dir=None, **more):
+        """A stack of its own for a test, nothing of it started, gone with all its data at the end."""
+        stack = cls(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), bin_dir, durable=False, **more)
+        try:
+            yield stack
+        finally:
+            stack.down(wipe=True)
+
+    @classmethod
+    @contextlib.contextmanager
     def temporary(cls, bin_dir=None, deploy=True, image=None, **more):
-        """A stack of its own for a test, gone with all its data at the end."""
-        var = prepare_var()
+        """The same with its servers up."""
         if cls.may_be_secure and os.environ.get("ESTEIRA_TEST_SECURE") == "1":
             more.setdefault("secure", True)
-        stack = cls(tempfile.mkdtemp(prefix="test-", dir=var), bin_dir, durable=False, **more)
-        if image:
-            stack.use_image(image)
-        try:
+        with cls.blank(bin_dir, **more) as stack:
+            if image:
+                stack.use_image(image)
             stack.up()
             if deploy:
                 stack.deploy()
                 stack.topics()
                 stack.allow()
             yield stack
-        finally:
-            stack.down(wipe=True)
+
+    @classmethod
+    @contextlib.contextmanager
+    def only_postgres(cls, deploy=True):
+        """The same with no server but Postgres, never secure."""
+        with cls.blank() as stack:
+            stack.start_one("postgres")
+            if deploy:
+                stack.deploy()
+            yield stack
 
     # files
 

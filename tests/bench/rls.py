@@ -6,12 +6,11 @@ setting is read once and not once a row.
 """
 import contextlib
 import sys
-import tempfile
 import time
 
 import machine
 import psycopg2
-from stack import Stack, prepare_var
+from stack import Stack
 
 TENANTS, ROWS, TURNS, LIMIT = 100, 1_000_000, 3000, 50
 COLUMNS = "job_id, partner, status, document_hash, result_hash, size_bytes, created_at, expires_at"
@@ -63,10 +62,7 @@ def check_plan(verdict, cur, tenant, execute):
 
 
 def main():
-    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
-    try:
-        stack.start_one("postgres")
-        stack.deploy()
+    with Stack.only_postgres() as stack:
         verdict = machine.Verdict()
         with contextlib.closing(psycopg2.connect(stack.psql_url())) as plain, \
                 contextlib.closing(psycopg2.connect(stack.psql_url("esteira_intake"))) as walled:
@@ -79,8 +75,6 @@ def main():
                 prepare(owner, "WHERE tenant_id = $1::uuid")
                 measure(verdict, owner, service)
                 verdict.exit()
-    finally:
-        stack.down(wipe=True)
 
 
 def measure(verdict, owner, service):

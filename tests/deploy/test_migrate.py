@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import psycopg2
 import pytest
@@ -13,7 +12,7 @@ import chart
 import judge
 
 sys.path.insert(0, str(judge.ROOT / "docker/local"))
-from stack import Stack, prepare_var  # noqa: E402  pylint: disable=wrong-import-position
+from stack import Stack  # noqa: E402  pylint: disable=wrong-import-position
 
 PASSWORD = """it's "a" \\planted $(id) `id` :'x'"""
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -22,12 +21,8 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 @pytest.fixture(name="stack")
 def make_stack():
     """A Postgres with an empty database."""
-    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
-    try:
-        stack.start_one("postgres")
+    with Stack.only_postgres(deploy=False) as stack:
         yield stack
-    finally:
-        stack.down(wipe=True)
 
 
 def test_the_jobs_script_migrates_and_gives_passwords(stack, tmp_path):

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 
 import psycopg2
@@ -17,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "docker/local"))
 # pylint: disable=wrong-import-position
 from servers import DATABASE  # noqa: E402
-from stack import LOGIN_ROLES, Stack, prepare_var  # noqa: E402
+from stack import LOGIN_ROLES, Stack  # noqa: E402
 
 PGTAP = sorted(f for f in os.listdir(os.path.join(HERE, "pgtap")) if f.endswith(".sql"))
 SERVICES = ("intake", "ocr", "audit")
@@ -27,13 +26,8 @@ A, B = str(uuid.uuid4()), str(uuid.uuid4())
 @pytest.fixture(scope="module", name="stack")
 def make_stack():
     """A Postgres of its own, migrated; no other server."""
-    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
-    try:
-        stack.start_one("postgres")
-        stack.deploy()
+    with Stack.only_postgres() as stack:
         yield stack
-    finally:
-        stack.down(wipe=True)
 
 
 def environment(stack, database=DATABASE):

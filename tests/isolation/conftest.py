@@ -5,7 +5,6 @@ Modules of tests/integration (rig, belt) and of docker/local (stack, servers) ca
 import contextlib
 import os
 import sys
-import tempfile
 
 import pytest
 
@@ -18,19 +17,14 @@ import psycopg2  # noqa: E402
 
 import rig  # noqa: E402
 import rows  # noqa: E402
-from stack import Stack, prepare_var  # noqa: E402
+from stack import Stack  # noqa: E402
 
 
 @pytest.fixture(scope="session", name="database")
 def make_database():
     """A stack of which only Postgres runs, migrated; no tenant in it but those a test makes."""
-    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
-    try:
-        stack.start_one("postgres")
-        stack.deploy()
+    with Stack.only_postgres() as stack:
         yield stack
-    finally:
-        stack.down(wipe=True)
 
 
 @pytest.fixture(scope="session", name="planted")

@@ -11,7 +11,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
@@ -20,19 +19,14 @@ BIN_DIR = os.environ.get("ESTEIRA_BIN_DIR") or ROOT / "build/dev/bin"
 TESTS_DIR = pathlib.Path(os.environ.get("ESTEIRA_TESTS_DIR") or pathlib.Path(BIN_DIR).parent / "tests")
 sys.path.insert(0, str(ROOT / "docker/local"))
 # pylint: disable=wrong-import-position
-from stack import Stack, prepare_var  # noqa: E402
+from stack import Stack  # noqa: E402
 
 
 @pytest.fixture(scope="module", name="database")
 def make_database():
     """A stack with nothing but a migrated Postgres."""
-    stack = Stack(tempfile.mkdtemp(prefix="test-", dir=prepare_var()), durable=False)
-    try:
-        stack.start_one("postgres")
-        stack.deploy()
+    with Stack.only_postgres() as stack:
         yield stack
-    finally:
-        stack.down(wipe=True)
 
 
 database = make_database  # for who imports it
