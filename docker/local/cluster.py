@@ -189,11 +189,3 @@ class Cluster(Stack):
         self._start_server(self.primary, keep=True)
         self.psql(f"DROP DATABASE {DATABASE}", database="postgres")
         self.proxy.aim("postgres", self.postgres_port)
-
-    def operator_env(self):
-        """What an operator's shell has, so that psql, pg_dump and pg_restore find the primary."""
-        roles = self.secrets["roles"]
-        passwords = self.write(self.path("conf/pgpass"), "".join(
-            f"*:*:*:{role}:{password}\n" for role, password in roles.items()), 0o600)
-        return {**self.base_env(), "PGHOST": "127.0.0.1", "PGPORT": str(self.postgres_port),
-                "PGPASSFILE": passwords}

@@ -10,6 +10,7 @@ import subprocess
 import image
 import proc
 from proc import StepError
+from servers import ROOT
 from wires import KAFKA_ADMIN
 
 ALL_SCOPES = "extract,status,events,webhooks,audit,operate"
@@ -54,6 +55,13 @@ class Programs:
             raise StepError(step, f"exit {done.returncode}: {done.stderr.strip()[-2000:]}",
                             "./dev status shows what does not run")
         return done.stdout
+
+    def operate(self, script):
+        """Run one of the operator's scripts of migrations/, on the folder "backup" of the stack."""
+        done = subprocess.run([os.path.join(ROOT, "migrations", script), self.path("backup")], env=self.operator_env(),
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=360)
+        if done.returncode != 0:
+            raise StepError(script, done.stdout + done.stderr, f"read migrations/{script}")
 
     def topics(self):
         """Make the suite's topics; those that exist are left as they are."""

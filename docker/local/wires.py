@@ -187,6 +187,13 @@ class Wires:
         return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8",
                 "TZ": "UTC", "HOME": self.path("run"), "TMPDIR": self.path("run")}
 
+    def operator_env(self):
+        """What an operator's shell has, so that psql, pg_dump and pg_restore find Postgres and every role's password."""
+        passwords = self.write(self.path("conf/pgpass"), "".join(
+            f"*:*:*:{role}:{password}\n" for role, password in self.secrets["roles"].items()), 0o600)
+        return {**self.base_env(), **self.libpq_env, "PGHOST": "127.0.0.1", "PGPORT": str(self.postgres_port),
+                "PGPASSFILE": passwords}
+
     def _tls_env(self, name):
         """Whom a service believes, and what it shows on its own port."""
         env = {}

@@ -6,9 +6,8 @@ import subprocess
 
 import psycopg2
 
-import paths
 from table import FAULTS, LATER, fault
-from world import GROUP, GROUPS_TOOL, MEMBERS, PATIENCE, TOPIC, Broken
+from world import GROUP, GROUPS_TOOL, MEMBERS, TOPIC, Broken
 
 
 ROOM_MB = 40
@@ -193,29 +192,21 @@ def failover_async(world, rng):
     cluster.rejoin()
 
 
-def _operate(world, script):
-    """One of the operator's scripts, in a folder of the cluster's."""
-    done = subprocess.run([os.path.join(paths.ROOT, "migrations", script), world.cluster.path("backup")],
-                          env=world.cluster.operator_env(), capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL, timeout=120 * PATIENCE)
-    if done.returncode != 0:
-        raise Broken(f"{script}: {done.stdout}{done.stderr}")
-    world.note(f"migrations/{script}")
-
-
 @fault("restore")
 def restore(world, rng):
     """Both servers and their disks are gone; the drill of docs/operate.md, from a backup made under load."""
     cluster = world.cluster
     world.nap(rng.uniform(0, 2))
-    _operate(world, "backup.sh")
+    cluster.operate("backup.sh")
+    world.note("migrations/backup.sh")
     world.nap(rng.uniform(4, 8))
     before = world.number("SELECT count(*) FROM inbox")
     world.note("every server of Postgres is killed, and its data deleted")
     cluster.lose_postgres()
     world.lossy = True
     world.stop()
-    _operate(world, "restore.sh")
+    cluster.operate("restore.sh")
+    world.note("migrations/restore.sh")
     lost = before - world.number("SELECT count(*) FROM inbox")
     world.note(f"lost: {lost} inbox rows or more")
     if lost <= 0:

@@ -33,18 +33,6 @@ def test_every_invariant_holds_after_a_restore():
     assert broken is None, "\n".join([*trace.lines, broken])
 
 
-def operate(stack, script):
-    """One of the operator's scripts."""
-    roles = stack.secrets["roles"]
-    passwords = stack.write(stack.path("conf/pgpass"), "".join(
-        f"*:*:*:{role}:{password}\n" for role, password in roles.items()), 0o600)
-    done = subprocess.run(
-        [os.path.join(belt.ROOT, "migrations", script), stack.path("backup")],
-        env={**stack.base_env(), **stack.libpq_env, "PGHOST": "127.0.0.1", "PGPORT": str(stack.ports["postgres"]),
-             "PGPASSFILE": passwords}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def delete_groups(stack):
     """By the line of docs/operate.md; the tool refuses while a member is there."""
     names = [word for group in GROUPS for word in ("--group", group)]
@@ -94,7 +82,7 @@ def make_plant(samples):  # pylint: disable=unused-argument
                    {"url": receiver.url("/all"), "filters": ["document.completed"]}, 201)
         plant.before = documents(plant, "before")
         at_rest(stack)
-        operate(stack, "backup.sh")
+        stack.operate("backup.sh")
         plant.after = documents(plant, "after")
         at_rest(stack)
         plant.called = calls()
@@ -104,7 +92,7 @@ def make_plant(samples):  # pylint: disable=unused-argument
             stack.stop_one(f"{name}-1")
         stack.start_one("postgres")
         stack.psql(f"DROP DATABASE {DATABASE}", database="postgres")
-        operate(stack, "restore.sh")
+        stack.operate("restore.sh")
         delete_groups(stack)
         for name in SERVICES:
             stack.start_one(f"{name}-1")

@@ -11,7 +11,6 @@ import pytest
 import rig
 import rows
 from servers import DATABASE
-from stack import LOGIN_ROLES
 
 SERVICES = ("audit", "ocr", "outreach", "intake")
 
@@ -28,12 +27,8 @@ def shell(stack, lines, **more):
     """Run them as an operator would, in a directory of the stack's; (exit code, output)."""
     folder = stack.path("drill")
     os.makedirs(folder, exist_ok=True)
-    passwords = os.path.join(folder, "pgpass")
-    with os.fdopen(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
-        f.writelines(f"*:*:*:{role}:{stack.secrets['roles'][role]}\n" for role in ("postgres", *LOGIN_ROLES))
     done = subprocess.run(["bash", "-e", "-u", "-o", "pipefail", "-c", lines], cwd=folder, check=False,
-                          env={**stack.base_env(), **stack.libpq_env, "PGHOST": "127.0.0.1", "PGPORT": str(stack.ports["postgres"]),
-                               "PGDATABASE": DATABASE, "PGPASSFILE": passwords, "ESTEIRA": belt.ROOT, **more},
+                          env={**stack.operator_env(), "PGDATABASE": DATABASE, "ESTEIRA": belt.ROOT, **more},
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.returncode, done.stdout + done.stderr
 
