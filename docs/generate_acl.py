@@ -6,9 +6,9 @@ SLUG = "{slug}"
 ORDER = ("READ", "WRITE", "DESCRIBE")
 
 
-def rows_of(folder):
-    """The bindings of services and of a partner."""
-    out = subprocess.run([folder / "estctl", "acl", "declared", "--partner", SLUG, "--json"], check=True, text=True,
+def declared(folder, *more):
+    """What estctl says: rows of principal, resource, pattern, name, operation. more: its options."""
+    out = subprocess.run([folder / "estctl", "acl", "declared", *more, "--json"], check=True, text=True,
                          capture_output=True, timeout=20, env={"ESTEIRA_KAFKA_BROKERS": "nowhere"}).stdout
     return json.loads(out)
 
@@ -16,7 +16,7 @@ def rows_of(folder):
 def acl_page(note, folder):
     """docs/kafka-acl.md"""
     allowed = {}
-    for row in rows_of(folder):
+    for row in declared(folder, "--partner", SLUG):
         name = row["name"] + ("*" if row["pattern"] == "PREFIXED" else "")
         allowed.setdefault((row["principal"], row["resource"].lower(), name), []).append(row["operation"])
     parts = [note, "# Who may do what on Kafka\n",

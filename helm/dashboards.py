@@ -12,7 +12,11 @@ import pathlib
 import sys
 from typing import NamedTuple
 
-FOLDER = pathlib.Path(__file__).resolve().parent / "esteira/files/dashboards"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+from generated import settle  # noqa: E402  pylint: disable=wrong-import-position
+
+FOLDER = ROOT / "helm/esteira/files/dashboards"
 ALL = 'job=~"esteira-.+"'
 COLUMNS, WIDTH, HEIGHT, STAT_HEIGHT = 3, 8, 7, 4
 
@@ -274,22 +278,7 @@ def files():
 
 def main(argv):
     """Returns the exit code."""
-    wanted, stale = files(), []
-    for path, text in wanted.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(path)
-    stale += [path for path in FOLDER.glob("*.json") if path not in wanted]
-    if "--check" in argv:
-        for path in stale:
-            print(f"{path.name} is stale: helm/dashboards.py writes it")
-        return 1 if stale else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in stale:
-        if path in wanted:
-            path.write_text(wanted[path], encoding="utf-8")
-        else:
-            path.unlink()
-    return 0
+    return settle({**dict.fromkeys(FOLDER.glob("*.json")), **files()}, argv)
 
 
 if __name__ == "__main__":
