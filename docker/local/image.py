@@ -3,13 +3,13 @@
 All of it is in var/image: buildah's storage, and the files of each image in root/NAME, where in-image runs programs on
 them. Wants root, or sudo.
 """
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
 import subprocess
 
+import stamped
 from proc import StepError
 from servers import ROOT
 
@@ -104,25 +104,21 @@ def size(path):
     return int(run("du", "du", "-s", "-B1", path).split()[0]) if path.exists() else 0
 
 
+def build_all():
+    """The images, in the folder."""
+    home = folder()
+    if size(home / "storage") > STORAGE_MAX_BYTES:  # layers of sources that are no more
+        buildah("image", "rm", "--all")
+        buildah("image", "rmi", "--all", "--force")
+    (home / "root").mkdir(exist_ok=True)
+    base()
+    for name in IMAGES:
+        build_one(name)
+
+
 def build():
     """All images, once per content. -> True if it did."""
-    home = folder()
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted, mark = stamp(), home / ".stamp"
-        if mark.exists() and mark.read_text(encoding="ascii") == wanted:
-            return False
-        mark.unlink(missing_ok=True)
-        if size(home / "storage") > STORAGE_MAX_BYTES:  # layers of sources that are no more
-            buildah("image", "rm", "--all")
-            buildah("image", "rmi", "--all", "--force")
-        (home / "root").mkdir(exist_ok=True)
-        base()
-        for name in IMAGES:
-            build_one(name)
-        mark.write_text(wanted, encoding="ascii")
-        return True
+    return stamped.make(folder(), stamp(), build_all)
 
 
 def config(name):

@@ -8,6 +8,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from typing import Callable, NamedTuple
 
 import proc
 import s3
+import stamped
 from proc import StepError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -63,34 +65,17 @@ def lib_dir(name):
 
 def resolve(name):
     """Copy the pinned jars into var/lib/NAME, once per content of the pom. -> True if it worked."""
-    pom, dest = os.path.join(HERE, "pom.xml"), lib_dir(name)
+    pom, home = os.path.join(HERE, "pom.xml"), pathlib.Path(lib_dir(name))
+
+    def build():
+        for jar in home.glob("*.jar"):
+            jar.unlink()
+        stamped.fetch(f"maven {name}", ["mvn", "-B", "-q", "-Dstyle.color=never", "-f", pom, f"-P{name}",
+                                        "dependency:copy-dependencies", f"-DoutputDirectory={home}"],
+                      "check the network and Maven's settings.xml, then run again")
+        subprocess.run(["chmod", "-R", "a+rX", home], check=True)
     with open(pom, "rb") as f:
-        stamp = hashlib.sha256(f.read()).hexdigest()
-    try:
-        with open(os.path.join(dest, ".stamp"), encoding="ascii") as f:
-            if f.read() == stamp:
-                return False
-    except FileNotFoundError:
-        pass
-    work = f"{dest}.{os.getpid()}"
-    argv = ["mvn", "-B", "-q", "-Dstyle.color=never", "-f", pom, f"-P{name}",
-            "dependency:copy-dependencies", f"-DoutputDirectory={work}"]
-    for attempt in (1, 2, 3):
-        shutil.rmtree(work, ignore_errors=True)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode == 0:
-            break
-        if attempt == 3:
-            lines = "\n".join((done.stdout + done.stderr).splitlines()[:8])
-            raise StepError(f"maven {name}", f"artifacts not resolved\n{lines}",
-                            "check the network and Maven's settings.xml, then run again")
-    with open(os.path.join(work, ".stamp"), "w", encoding="ascii") as f:
-        f.write(stamp)
-    subprocess.run(["chmod", "-R", "a+rX", work], check=True)
-    shutil.rmtree(dest, ignore_errors=True)
-    os.rename(work, dest)
-    return True
+        return stamped.make(home, hashlib.sha256(f.read()).hexdigest(), build)
 
 
 def run(stack, step, argv, remedy, env=None):

@@ -4,13 +4,13 @@ tests/deploy/tools/*/go.mod name them and their versions, go.sum what their sour
 because it does not compile with the newer libraries of the others. They want a newer Go than Debian 12 has; Debian's
 own fetches that one as a module, which the checksum database vouches for. Nothing but the programs stays.
 """
-import fcntl
 import hashlib
 import os
 import pathlib
 import shutil
 import subprocess
 
+import stamped
 from proc import StepError
 from servers import ROOT
 
@@ -34,18 +34,6 @@ def stamp():
     return made_of.hexdigest()
 
 
-def go(step, argv, env, cwd):
-    """Run Go up to three times: registries have bad moments."""
-    for attempt in (1, 2, 3):
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, cwd=cwd,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode == 0:
-            return
-        if attempt == 3:
-            lines = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
-            raise StepError(step, f"{' '.join(map(str, argv))}\n{lines}", REMEDY)
-
-
 def environment(work):
     """Everything Go keeps is in one folder, and of this machine's settings only the registry's counts."""
     return {**os.environ, "GOPATH": str(work / "path"), "GOMODCACHE": str(work / "mod"), "GOCACHE": str(work / "cache"),
@@ -62,7 +50,8 @@ def registry():
 
 def toolchain(work, env):
     """The newer Go. As a module it is no program yet: two things are left to do, as its own successors do them."""
-    go("go toolchain", ["go", "mod", "download", TOOLCHAIN.format(arch=ARCHES[os.uname().machine])], env, work)
+    stamped.fetch("go toolchain", ["go", "mod", "download", TOOLCHAIN.format(arch=ARCHES[os.uname().machine])], REMEDY,
+                  env=env, cwd=work)
     root = next((work / "mod/golang.org").glob("toolchain@*"))
     if (root / "src/go.mod").exists():
         return root
@@ -72,32 +61,24 @@ def toolchain(work, env):
     return root
 
 
-def build(work):
+def build():
     """All programs of a module in one go: they share most of what they are made of."""
+    home = folder()
+    work = home / "work"  # what a build that failed has left is used again
+    work.mkdir(exist_ok=True)
     env = environment(work)
     root = toolchain(work, env)
     env |= {"GOROOT": str(root)}
     for module in MODULES:
-        go("go tools", [root / "bin/go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w",
-                        "-o", f"{work}/bin/", "tool"], env, module)
+        stamped.fetch("go tools", [root / "bin/go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w",
+                                   "-o", f"{work}/bin/", "tool"], REMEDY, env=env, cwd=module)
+    shutil.rmtree(home / "bin", ignore_errors=True)
+    (work / "bin").rename(home / "bin")
+    shutil.rmtree(work)
 
 
 def install():
     """Make var/tools/bin, once per content of go.mod. -> True if it did."""
     if not shutil.which("go"):
         raise StepError("tools", "there is no go", "run ./dev packages")
-    home = folder()
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted, mark = stamp(), home / ".stamp"
-        if mark.exists() and mark.read_text(encoding="ascii") == wanted:
-            return False
-        work = home / "work"  # what a build that failed has left is used again
-        work.mkdir(exist_ok=True)
-        build(work)
-        shutil.rmtree(home / "bin", ignore_errors=True)
-        (work / "bin").rename(home / "bin")
-        mark.write_text(wanted, encoding="ascii")
-        shutil.rmtree(work)
-        return True
+    return stamped.make(folder(), stamp(), build)

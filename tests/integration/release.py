@@ -4,8 +4,8 @@ Nothing is kept in the tree for it: whoever adds a migration has an upgrade to t
 A checkout without that history (an archive, a shallow clone) has none: then a copy of this release stands in for it, one
 process is replaced by another all the same, and no migration is in between.
 """
-import fcntl
 import os
+import pathlib
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import belt
 
+import stamped
 from servers import prepare_var
 
 PLAN = "migrations/sqitch.plan"
@@ -59,7 +60,7 @@ def run(folder, *argv):
 
 def build(commit, place):
     """Its programs, in place; an older release that was there is removed."""
-    shutil.rmtree(os.path.dirname(place), ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place)
     archive = f"{place}.tar"
     git("archive", "-o", archive, commit)
@@ -68,8 +69,6 @@ def build(commit, place):
     os.unlink(archive)
     run(place, "cmake", "--preset", "release", "-B", "build")
     run(place, "cmake", "--build", "build", "--target", *PROGRAMS)
-    with open(os.path.join(place, "built"), "w", encoding="ascii") as f:
-        f.write(commit)
 
 
 def itself(bin_dir):
@@ -87,10 +86,7 @@ def previous(bin_dir):
     except NoHistory as e:
         print(f"no release before this one: {e}")
         return itself(bin_dir)
-    var = prepare_var()
-    place = os.path.join(var, "upgrade", commit[:12])
-    with open(os.path.join(var, "upgrade.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(os.path.join(place, "built")):
-            build(commit, place)
+    home = pathlib.Path(prepare_var(), "upgrade")
+    place = str(home / "release")
+    stamped.make(home, commit, lambda: build(commit, place))
     return Release(commit, os.path.join(place, "build/bin"), os.path.join(place, "migrations"), True)
