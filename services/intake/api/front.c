@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/key_watch.h"
 #include "base/encode.h"
 #include "frame/service.h"
 #include "intake.h"
@@ -13,6 +14,7 @@
 
 struct front {
 	struct key_cache *keys;
+	struct key_watch *watch;
 	struct rate *rate;
 };
 
@@ -102,6 +104,11 @@ void front_leave(struct front_ask *ask)
 	rate_leave(&ask->rate);
 }
 
+struct key_watch *front_watch(const struct front *front)
+{
+	return front->watch;
+}
+
 void front_forget(struct front *front, struct tenant tenant, const char *key_id)
 {
 	key_cache_forget(front->keys, tenant, key_id);
@@ -118,6 +125,7 @@ struct err front_open(struct api *api, struct front **ret_front)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	*ret_front = front; /* also after a failure: front_close ends what was opened */
 	TRY(key_cache_open(api, &front->keys));
+	TRY(key_watch_open(front->keys, &front->watch));
 	return rate_open(&rate, &front->rate);
 }
 
@@ -126,6 +134,7 @@ void front_close(struct front *front)
 	if (front == NULL)
 		return;
 	rate_close(front->rate);
+	key_watch_close(front->watch);
 	key_cache_close(front->keys);
 	free(front);
 }

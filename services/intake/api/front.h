@@ -14,6 +14,7 @@
 struct api;
 struct call_route;
 struct front;
+struct key_watch;
 struct web_exchange;
 
 /* The extra of every row of the route table. */
@@ -47,6 +48,9 @@ void front_ask(struct front *front, struct front_ask *ask);
 
 /* Takes the question back: done will not be called. What is not being asked is fine. */
 void front_leave(struct front_ask *ask);
+
+/* The keys of answers that last. */
+struct key_watch *front_watch(const struct front *front);
 
 /* A key has ended here: it is asked for anew, so that this process knows at once. key_id: 8 hex
  * digits. */

@@ -1,10 +1,12 @@
 #include "api/sse.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "api/api_store.h"
+#include "api/key_watch.h"
 #include "api/tail.h"
 #include "base/clock.h"
 #include "frame/metrics.h"
@@ -50,6 +52,7 @@ struct sse {
 	struct sse *next;
 	struct web_exchange *exchange; /* NULL: gone, freed when the replay has answered */
 	struct api_store_ref ref;
+	struct key_watch_hold hold; /* the key it was asked for with */
 	int64_t quiet_since_ms;
 	bool has_end;	/* the stream said it has ended, with watch.last as the id */
 	bool row_ended; /* and so did the row, a look ago */
@@ -108,6 +111,7 @@ static void unlink_sse(struct sse *sse)
 	*at = sse->next;
 	hub->count--;
 	tail_remove(hub->tail, &sse->watch);
+	key_watch_remove(&sse->hold);
 	if (hub->count == 0 && !hub->stopped)
 		loop_timer_stop(hub->timer);
 	metrics_set(hub->api->metrics.streams, NULL, (double)hub->count);
@@ -136,6 +140,12 @@ static void end(struct sse *sse)
 	web_on_abort(exchange, NULL, NULL);
 	drop(sse);
 	web_reply_end(exchange);
+}
+
+/* Whoever comes again with that key hears why. */
+static void on_key_ended(struct key_watch_hold *hold)
+{
+	end((struct sse *)(void *)((char *)hold - offsetof(struct sse, hold)));
 }
 
 static void finish(struct sse *sse, const char *event, struct str json)
@@ -223,6 +233,7 @@ static void on_tick(void *arg)
 	struct sse_hub *hub = arg;
 	int64_t now_ms = clock_mono_ms();
 
+	key_watch_look(front_watch(hub->api->guards.front));
 	for (struct sse *sse = hub->first; sse != NULL; sse = sse->next)
 		if (now_ms - sse->quiet_since_ms >= PING_MS)
 			write_comment(sse, STR(": ping"));
@@ -337,6 +348,8 @@ static struct sse *sse_new(struct watch_call *w)
 	sse->ref = (struct api_store_ref){ w->call.from.who.tenant, w->job_id };
 	sse->watch.last = w->last;
 	sse->watch.entry = on_entry;
+	sse->hold = (struct key_watch_hold){ .ask = { .key = w->call.ask.key.key },
+		.ended = on_key_ended };
 	rediskey_progress(sse->ref.tenant, w->job_id, sse->watch.key);
 	sse->final_event = w->final_event;
 	sse->final = w->final;
@@ -358,6 +371,7 @@ static void start(struct sse *sse)
 	if (hub->count++ == 0)
 		loop_timer_start(hub->timer, TICK_MS, TICK_MS);
 	metrics_set(hub->api->metrics.streams, NULL, (double)hub->count);
+	key_watch_add(front_watch(hub->api->guards.front), &sse->hold);
 	web_on_abort(sse->exchange, on_abort, sse);
 	web_reply_start(sse->exchange, 200, headers);
 	write_comment(sse, STR("retry: 1000"));

@@ -2,7 +2,8 @@
  * GET /v1/jobs/{id}/events: server-sent events (WHATWG HTML, 9.2) with the ids of the job's stream
  * in Redis, so any replica goes on where another stopped. The end state is always the committed
  * row: seen in the stream it is re-read at once, and every open connection's row is looked at once
- * a second, so without Redis the stream still ends with the truth.
+ * a second, so without Redis the stream still ends with the truth. A stream whose key has ended
+ * ends, as any other request of that key (key_watch.h).
  */
 #ifndef ESTEIRA_INTAKE_API_SSE_H
 #define ESTEIRA_INTAKE_API_SSE_H
