@@ -37,6 +37,8 @@ OTHER_WAYS = {
     "front": ({"ingress.enabled": True, "ingress.host": "api.example.com", "ingress.tlsSecret": "t",
                "http": {"tlsSecret": "i", "clientCaSecret": "c", "proxies": "10.0.0.0/8"}, "outreachCa.existingSecret": "o"}, ()),
     "billing": (BILLING, ()),
+    "traces": ({"traces.endpoint": "https://collector:4318", "traces.sampleRatio": 0.01, "traces.ca.existingSecret": "c",
+                "traces.headers.existingSecret": "{service}-otlp"}, ()),
     "roles": ({"migrations.rolePasswordsSecret": "esteira-roles", "postgres.pooler.host": "pooler"}, ()),
 }
 
@@ -192,6 +194,8 @@ def test_what_just_works_is_taken(values):
     ({"services.ocr.scaling.min": 1}, "min"), ({"services.ocr.scaling.by": "memory"}, "by"), ({"ladder.replicas.base": 1}, "base"),
     ({"ladder.scaleDownSeconds": 299}, "scaleDownSeconds"), ({"services.ocr.wires": ["s4"]}, "wires"),
     ({"services.ocr.scaling": {"by": "none"}}, "replicas"), ({"services.intake.preStopSeconds": 11}, "preStopSeconds"),
+    ({"traces.endpoint": "collector:4318"}, "endpoint"), ({"traces.endpoint": "http://a:b@collector:4318"}, "endpoint"),
+    ({"traces.sampleRatio": 1.1}, "sampleRatio"), ({"traces.sampleRatio": "0.1"}, "sampleRatio"), ({"traces.ratio": 1}, "traces"),
     ({"config.ESTEIRA_REDIS_PASSWORD": "x"}, "REDIS_PASSWORD"), ({"config.PATH": "x"}, "PATH"),
     ({"services.ocr.config.ESTEIRA_S3_SECRET_KEY": "x"}, "S3_SECRET_KEY"), ({"config.ESTEIRA_PG_FRAME_URL": "x"}, "PG_FRAME_URL"),
     ({"image.digest": "sha256:abc"}, "digest"), ({"runAs.user": 0}, "user"), ({"kafka.brokers": ""}, "brokers"),
@@ -274,6 +278,40 @@ def test_the_service_itself_finds_nothing_wrong(name, values, service, pair, tmp
                                     "ESTEIRA_PG_FRAME_URL", "ESTEIRA_HTTP_TLS_CERT_FILE"}}
     fine = expected.get(name, set() if values.get("http") or "production" in name else {"ESTEIRA_HTTP_TLS_CERT_FILE"})
     assert [found for found in report["warnings"] if found["name"] not in fine] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_setting_that_is_a_secret_is_none_of_config(service):
+    for name, (is_secret, _) in settings(f"esteira-{service}").items():
+        if is_secret:
+            assert name in chart.refusal("values.yaml", {f"config.{name}": "x"})
+
+
+def told_of_traces(values, service="ocr"):
+    """What a service is told about traces, and where what it reads comes from."""
+    spec = chart.pod(chart.objects("values.yaml", values)[("Deployment", service)])
+    env, (_, mounted) = chart.environment(spec), chart.files(spec)
+    told = {name.removeprefix("ESTEIRA_OTLP_"): value for name, value in env.items() if "_OTLP_" in name}
+    return told, {name: mounted[value] for name, value in told.items() if name.endswith("_FILE")}
+
+
+@EVERY
+def test_there_are_no_traces_unless_a_receiver_is_named(name):
+    assert "ESTEIRA_OTLP" not in chart.text(name) and "path: traces/" not in chart.text(name)
+    assert told_of_traces({"traces.sampleRatio": 0.5, "traces.ca.existingSecret": "c", "traces.headers.existingSecret": "h"}) == ({}, {})
+
+
+def test_traces_go_where_the_values_say():
+    assert told_of_traces({"traces.endpoint": "http://collector:4318"}) == ({"ENDPOINT": "http://collector:4318", "RATIO": "1"}, {})
+    for service in SERVICES:
+        told, read = told_of_traces(OTHER_WAYS["traces"][0], service)
+        assert (told["ENDPOINT"], told["RATIO"]) == ("https://collector:4318", "0.01")
+        assert read == {"CA_FILE": ("secret", "c", "ca.crt"), "HEADERS_FILE": ("secret", f"{service}-otlp", "otlp-headers")}
+
+
+def test_a_setting_of_one_service_comes_over_the_chart_s():
+    told, _ = told_of_traces({"traces.endpoint": "http://collector:4318", "services.ocr.config.ESTEIRA_OTLP_RATIO": "0.5"})
+    assert told["RATIO"] == "0.5"
 
 
 def test_urls_have_no_password():

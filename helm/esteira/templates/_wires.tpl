@@ -45,6 +45,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- if and (has "seal" .service.wires) (eq $values.seal.mode "transit") }}{{ $_ := set $all "seal-transit" $values.seal.transit.ca }}{{ end -}}
 {{- if eq .name "outreach" }}{{ $_ := set $all "outreach" $values.outreachCa }}{{ end -}}
 {{- if and (has "http" .service.wires) $values.http.clientCaSecret }}{{ $_ := set $all "http-client" (dict "existingSecret" $values.http.clientCaSecret "key" "ca.crt") }}{{ end -}}
+{{- if $values.traces.endpoint }}{{ $_ := set $all "traces" $values.traces.ca }}{{ end -}}
 {{- range $wire, $ca := $all }}{{ if not $ca.existingSecret }}{{ $_ := unset $all $wire }}{{ end }}{{ end -}}
 {{ toJson $all }}
 {{- end }}
@@ -76,6 +77,12 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
     name: {{ include "esteira.of" (dict "pattern" $ca.existingSecret "name" $.name) }}
     items:
       - {key: {{ $ca.key }}, path: ca/{{ $wire }}.crt}
+{{- end }}
+{{- if and $values.traces.endpoint $values.traces.headers.existingSecret }}
+- secret:
+    name: {{ include "esteira.of" (dict "pattern" $values.traces.headers.existingSecret "name" .name) }}
+    items:
+      - {key: {{ $values.traces.headers.key }}, path: traces/headers}
 {{- end }}
 {{- if and (has "http" .service.wires) $values.http.tlsSecret }}
 - secret:
@@ -143,9 +150,16 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- end -}}
 {{- if $values.postgres.pooler.host }}{{ $_ := set $env "ESTEIRA_PG_REQUEST_URL_FILE" (printf "%s/pg-request-url" $dir) }}{{ end -}}
 {{- end -}}
+{{- with $values.traces -}}
+{{- if .endpoint -}}
+{{- $_ := set $env "ESTEIRA_OTLP_ENDPOINT" .endpoint -}}
+{{- $_ := set $env "ESTEIRA_OTLP_RATIO" (toString .sampleRatio) -}}
+{{- if .headers.existingSecret }}{{ $_ := set $env "ESTEIRA_OTLP_HEADERS_FILE" (printf "%s/traces/headers" $dir) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- $names := dict "kafka" "ESTEIRA_KAFKA_CA_FILE" "redis" "ESTEIRA_REDIS_CA_FILE" "s3" "ESTEIRA_S3_CA_FILE"
       "seal-transit" "ESTEIRA_SEAL_TRANSIT_CA_FILE" "outreach" "ESTEIRA_OUTREACH_CA_FILE"
-      "http-client" "ESTEIRA_HTTP_TLS_CLIENT_CA_FILE" -}}
+      "traces" "ESTEIRA_OTLP_CA_FILE" "http-client" "ESTEIRA_HTTP_TLS_CLIENT_CA_FILE" -}}
 {{- range $wire, $_ca := include "esteira.authorities" . | fromJson -}}
 {{- with get $names $wire }}{{ $_ := set $env . (printf "%s/ca/%s.crt" $dir $wire) }}{{ end -}}
 {{- end -}}
