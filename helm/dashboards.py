@@ -134,9 +134,6 @@ SERVICES = (
         Panel("Results lost and late", "short", (
             Query(f"sum(increase(esteira_results_lost_total{{{INTAKE}}}[1h]))", "lost in an hour"),
             Query(f"sum(increase(esteira_results_late_total{{{INTAKE}}}[1h]))", "late in an hour"))),
-        value("Certificate of the public port ends", "s",
-              f"min(esteira_tls_certificate_expiry_timestamp_seconds{{{INTAKE}}}) - time()", "in",
-              "Empty when the port is plain: something in front of it has the certificate."),
         rates("TLS connections", "esteira_tls_sessions_total", "outcome", INTAKE, note="Empty when the port is plain."),
         value("Longest erasure of a tenant", "s", f"max(esteira_tenant_erasing_seconds{{{INTAKE}}})", "running"),
     )),
@@ -185,6 +182,8 @@ OVERVIEW = (
         Query(f"max(esteira_upload_wait_seconds{{{INTAKE}}})", "a document taken now is read in"),
         Query(f"max(esteira_back_pressure{{{INTAKE}}})", "on"))),
     value("Oldest event to publish", "s", f"max by (job) (esteira_outbox_oldest_seconds{{{ALL}}})", "{{job}}"),
+    value("Certificates end", "s", f"min by (job, certificate) (esteira_tls_certificate_expiry_timestamp_seconds{{{ALL}}}) - time()",
+          "{{job}} {{certificate}} in", "Empty without TLS."),
     value("Processor", "percentunit", rate("process_cpu_seconds_total", "job", ALL), "{{job}}"),
     value("Resident memory", "bytes", f"sum by (job) (process_resident_memory_bytes{{{ALL}}})", "{{job}}"),
     Panel("Spans", "short", (

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "frame/admin.h"
+#include "frame/certificate.h"
 #include "frame/engine.h"
 #include "frame/erase.h"
 #include "frame/kafka_watch.h"
@@ -238,6 +239,7 @@ static struct err open_loop(struct service_context *context)
 	if (context->health == NULL || context->metrics == NULL || context->names.watch == NULL)
 		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
 	health_measure(context->health, context->metrics);
+	certificate_note(context->metrics, "kafka", context->conf.kafka.security.cert_file);
 	context->names.pg.ear = metrics_wire_postgres(context->metrics);
 	context->names.frame.ear = context->names.pooled.ear = context->names.pg.ear;
 	const struct spans_of of = { context->loop, context->metrics, context->service->name,

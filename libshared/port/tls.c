@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -157,14 +158,30 @@ static struct err load(const struct tls *tls, SSL_CTX **ret_context)
 }
 
 /* Seconds since 1970; 0 without a certificate. */
-static int64_t expiry_of(const SSL_CTX *context)
+static int64_t end_of(const X509 *leaf)
 {
-	const X509 *leaf = SSL_CTX_get0_certificate(context);
 	struct tm tm;
 
 	if (leaf == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
 		return 0;
 	return (int64_t)timegm(&tm);
+}
+
+static int64_t expiry_of(const SSL_CTX *context)
+{
+	return end_of(SSL_CTX_get0_certificate(context));
+}
+
+int64_t tls_file_expires_s(const char *path)
+{
+	BIO *file = BIO_new_file(path, "r");
+	X509 *leaf = file == NULL ? NULL : PEM_read_bio_X509(file, NULL, no_password, NULL);
+	int64_t ends_s = end_of(leaf);
+
+	X509_free(leaf);
+	BIO_free(file);
+	ERR_clear_error();
+	return ends_s;
 }
 
 /* --- the files --- */

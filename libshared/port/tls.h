@@ -3,7 +3,7 @@
  * from files and read again when they change, so that a renewed certificate needs no restart. 1.3,
  * or from 1.2 on with forward secrecy and authenticated encryption only; no renegotiation, no
  * resumption, no early data. Verification cannot be switched off. Sessions: port/stream.
- * Loop thread, but for tls_counted and tls_expires_s.
+ * Loop thread, but for tls_counted, tls_expires_s and tls_file_expires_s.
  */
 #ifndef ESTEIRA_PORT_TLS_H
 #define ESTEIRA_PORT_TLS_H
@@ -50,6 +50,9 @@ enum tls_change tls_refresh(struct tls *tls, struct err *ret_why);
 
 /* When the own certificate in use expires, seconds since 1970; 0 without one. Any thread. */
 int64_t tls_expires_s(const struct tls *tls);
+
+/* The same of the first certificate in a PEM file; 0 when there is none to be read. Any thread. */
+int64_t tls_file_expires_s(const char *path);
 
 enum tls_event {
 	TLS_ESTABLISHED, /* handshakes done */

@@ -45,6 +45,15 @@ def counter(alert, metric, job=INTAKE, more=""):
                 {"job": re.search(r'"(.*)"', job).group(1)})
 
 
+def certificate(alert, days, which, at):
+    """One certificate that ends, beside another that does not."""
+    series = f'{CERTIFICATE}{{{INTAKE}, {A}, certificate="%s"}}'
+    other = {"http": "kafka", "kafka": "http"}[which]
+    return Case(alert, {series % which: flat(days * DAY), series % other: flat(60 * DAY)},
+                {series % which: flat(days * DAY + MINUTES * 60), series % other: flat(60 * DAY)}, at,
+                {"job": "esteira-intake", "certificate": which})
+
+
 CERTIFICATE = "esteira_tls_certificate_expiry_timestamp_seconds"
 FORBIDDEN = f'esteira_jail_children_total{{{OCR}, {A}, task="inventory", outcome="forbidden"}}'
 REQUESTS = f"esteira_http_requests_total{{{INTAKE}, {A}, route=\"/v1/extract\", status="
@@ -87,14 +96,15 @@ CASES = (
     Case("EsteiraJailDies", {f"esteira_jail_restarts_total{{{OCR}, {A}}}": f"{flat(0, 20)} 1 2 3 {flat(4)}"},
          {f"esteira_jail_restarts_total{{{OCR}, {A}}}": f"{flat(0, 20)} {flat(1)}"}, 25,
          {"job": "esteira-ocr", "instance": "a"}, 4),
-    gauge("EsteiraCertificateEnds", CERTIFICATE, (14 * DAY, 14 * DAY + MINUTES * 60), 12),
-    gauge("EsteiraCertificateEndsNow", CERTIFICATE, (2 * DAY, 2 * DAY + MINUTES * 60), 3),
+    *(certificate(alert, days, which, at) for alert, days, at in (("EsteiraCertificateEnds", 14, 12), ("EsteiraCertificateEndsNow", 2, 3))
+      for which in ("http", "kafka")),
 )
 # All at once, as on a good day.
 GOOD = {
     f"up{{{INTAKE}, {A}}}": flat(1), f"up{{{OCR}, {A}}}": flat(1), f"up{{{OCR}, {B}}}": flat(1),
     f'esteira_dependency_up{{{OCR}, {A}, dependency="redis"}}': flat(1),
-    f"{CERTIFICATE}{{{INTAKE}, {A}}}": flat(60 * DAY), f'{REQUESTS}"202"}}': "0+100x90",
+    f'{CERTIFICATE}{{{INTAKE}, {A}, certificate="http"}}': flat(60 * DAY),
+    f'{CERTIFICATE}{{{INTAKE}, {A}, certificate="kafka"}}': flat(60 * DAY), f'{REQUESTS}"202"}}': "0+100x90",
     f"esteira_oldest_unhandled_seconds{{{OCR}, {A}}}": "0 20 1 0 " + flat(40),
     f"esteira_consumer_watermark_still_seconds{{{OCR}, {A}}}": flat(30),
     f"esteira_outbox_oldest_seconds{{{INTAKE}, {A}}}": flat(0), f"esteira_back_pressure{{{INTAKE}, {A}}}": flat(0),

@@ -1,6 +1,7 @@
 """The suite with every wire secured, as ./dev up --secure makes it: it does its work, and no wire lets in
 whoever shows nothing. Every test of this folder can run so: ESTEIRA_TEST_SECURE=1."""
 import contextlib
+import datetime
 import glob
 import json
 import os
@@ -12,13 +13,21 @@ import time
 import confluent_kafka
 import psycopg2
 import pytest
+from cryptography import x509
 
 import belt
 import hooks
 from partners import Partner, Tail
 from receiver import Receiver, signatures
+from scrape import Scrape
 from servers import DATABASE
 from stack import SERVICES, TOPIC_PREFIX
+
+
+def end_of(path):
+    """When the certificate in that file ends, seconds since 1970."""
+    with open(path, "rb") as f:
+        return x509.load_pem_x509_certificate(f.read()).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def tls_server(stack, name):
@@ -56,6 +65,16 @@ def test_a_partners_event_comes_in_under_the_partners_own_certificate(secure):
     forn.charge("order-1")
     forn.flush()
     assert secure.events.one("ce_id", forn.id_of("order-1")).topic() == f"{TOPIC_PREFIX}intake.events"
+
+
+def test_each_service_says_when_its_certificates_end(secure):
+    for name in SERVICES:
+        ends = {labels["certificate"]: value for metric, labels, value in Scrape(secure.services[f"{name}-1"].admin).samples
+                if metric == "esteira_tls_certificate_expiry_timestamp_seconds"}
+        shown = {"kafka": secure.stack.client_pair(f"esteira-{name}").cert}
+        if name == "intake":
+            shown["http"] = secure.stack.authority.path("intake-http.crt")
+        assert ends == {which: end_of(path) for which, path in shown.items()}, name
 
 
 # --- what each wire refuses ---

@@ -363,7 +363,7 @@ def test_a_certificate_is_renewed_without_a_restart(secured):
         belt.wait_for("the new certificate", lambda: seen(secured) != first, RELOAD_S, 0.5)
         assert open_wire.request(*path).answer(*path).status == 200
         second = seen(secured)
-        ends = secured.metric("esteira_tls_certificate_expiry_timestamp_seconds")
+        ends = secured.metric('esteira_tls_certificate_expiry_timestamp_seconds{certificate="http"}')
         assert 19 * 86400 < ends - time.time() < 20 * 86400 + 600
         assert "certificate_unusable" not in secured.ready()["http"]
 

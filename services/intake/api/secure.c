@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "frame/certificate.h"
 #include "frame/metrics.h"
 #include "frame/service.h"
 #include "intake.h"
@@ -66,16 +67,12 @@ static double outcome(void *arg)
 
 static void register_metrics(struct secure *secure, struct metrics *metrics)
 {
-	static const struct metrics_spec expires = { METRICS_GAUGE,
-		"esteira_tls_certificate_expiry_timestamp_seconds",
-		"When the certificate of the public port ends, seconds since 1970.", { NULL }, NULL,
-		0 };
 	static const struct metrics_spec sessions = { METRICS_COUNTER, "esteira_tls_sessions_total",
 		"TLS connections to the public port by what became of them.", { "outcome" }, NULL,
 		0 };
 	static const char *const names[TLS_EVENTS] = { "established", "refused", "late", "broken" };
 
-	metrics_watch(metrics_register(metrics, &expires), NULL, expiry, secure);
+	certificate_watch(metrics, "http", expiry, secure);
 	for (size_t i = 0; i < TLS_EVENTS; i++) {
 		secure->outcomes[i] = (struct outcome){ secure, (enum tls_event)i };
 		metrics_watch(metrics_register(metrics, &sessions), &names[i], outcome,

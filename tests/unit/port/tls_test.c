@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "tls_rig.h"
@@ -45,6 +46,20 @@ static void put(const char *path, const char *text)
 	fputs(text, out);
 	fclose(out);
 }
+
+START_TEST(a_file_says_when_its_certificate_ends)
+{
+	int64_t ends_s = tls_file_expires_s(rig_path(&rig, "client", "pem"));
+	int64_t expected_s = time(NULL) + 10 * RIG_DAY_S;
+
+	ck_assert_int_le(ends_s, expected_s);
+	ck_assert_int_gt(ends_s, expected_s - 300);
+	ck_assert_int_lt(tls_file_expires_s(rig_path(&rig, "expired", "pem")), time(NULL));
+	ck_assert_int_eq(tls_file_expires_s(rig_path(&rig, "client", "key")), 0);
+	ck_assert_int_eq(tls_file_expires_s("/nowhere.pem"), 0);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+}
+END_TEST
 
 START_TEST(refuses_what_cannot_be)
 {
@@ -206,6 +221,7 @@ int main(void)
 	TCase *tc = tcase_create("tls");
 
 	tcase_add_unchecked_fixture(tc, open_rig, close_rig);
+	tcase_add_test(tc, a_file_says_when_its_certificate_ends);
 	tcase_add_test(tc, refuses_what_cannot_be);
 	tcase_add_test(tc, an_encrypted_key_is_refused);
 	tcase_add_test(tc, a_renewed_pair_is_taken);
