@@ -69,6 +69,12 @@ def value(title, unit, expr, legend="", note="", stat=False):
     return Panel(title, unit, (Query(expr, legend),), note, stat)
 
 
+def storage(labels):
+    """What is asked of a service that calls the storage."""
+    return (Panel("Calls of the storage", "s", quantiles("esteira_storage_seconds", labels, "operation")),
+            rates("Calls of the storage by outcome", "esteira_storage_seconds_count", "operation, outcome", labels))
+
+
 # --- what every service is asked ---
 
 def common(service):
@@ -128,6 +134,7 @@ SERVICES = (
         value("Jobs that nobody has begun", "short", f"max(esteira_jobs_pending{{{INTAKE}}})", "pending"),
         rates("Events of POST /v1/events", "esteira_http_events_total", "outcome", INTAKE),
         rates("Records of partners", "esteira_partner_records_total", "partner, outcome", INTAKE),
+        *storage(INTAKE),
         rates("Rate limits", "esteira_rate_decisions_total", "by, outcome", INTAKE),
         rates("API keys: known or asked", "esteira_auth_looks_total", "outcome", INTAKE),
         rates("Tenants' keys", "esteira_key_uses_total", "outcome", INTAKE),
@@ -141,6 +148,7 @@ SERVICES = (
         rates("Documents by outcome", "esteira_ocr_documents_total", "outcome", OCR),
         rates("Pages by source", "esteira_ocr_pages_total", "source", OCR),
         Panel("Time on a page", "s", quantiles("esteira_ocr_page_seconds", OCR, "source")),
+        *storage(OCR),
         rates("Children of the jail by outcome", "esteira_jail_children_total", "outcome", OCR),
         rates("Children of the jail by task", "esteira_jail_children_total", "task", OCR),
         value("Zygotes replaced in an hour", "short", f"sum(increase(esteira_jail_restarts_total{{{OCR}}}[1h]))",

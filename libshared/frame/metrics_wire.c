@@ -8,6 +8,9 @@ static const struct metrics_spec postgres_spec = { METRICS_HISTOGRAM, "esteira_p
 	0 };
 static const struct metrics_spec redis_spec = { METRICS_HISTOGRAM, "esteira_redis_seconds",
 	"Commands to Redis, from the call to the answer.", { NULL }, NULL, 0 };
+static const struct metrics_spec storage_spec = { METRICS_HISTOGRAM, "esteira_storage_seconds",
+	"Calls of the storage, from the request to the answer.", { "operation", "outcome" }, NULL,
+	0 };
 static const struct metrics_spec size_spec = { METRICS_GAUGE, "esteira_pool_size",
 	"Connections that a pool has.", { "pool" }, NULL, 0 };
 static const struct metrics_spec busy_spec = { METRICS_GAUGE, "esteira_pool_busy",
@@ -28,6 +31,22 @@ struct ear metrics_wire_postgres(struct metrics *metrics)
 struct ear metrics_wire_redis(struct metrics *metrics)
 {
 	return (struct ear){ on_call, metrics_register(metrics, &redis_spec) };
+}
+
+static void on_storage_call(
+	void *arg, enum s3_operation operation, enum s3_outcome outcome, int64_t took_us)
+{
+	static const char *const operations[S3_OPERATIONS] = { "bucket", "get", "head", "put",
+		"delete", "list" };
+	static const char *const outcomes[S3_OUTCOMES] = { "ok", "missing", "refused", "failed" };
+	const char *const labels[] = { operations[operation], outcomes[outcome] };
+
+	metrics_observe(arg, labels, (double)took_us / 1e6);
+}
+
+struct s3_ear metrics_wire_storage(struct metrics *metrics)
+{
+	return (struct s3_ear){ on_storage_call, metrics_register(metrics, &storage_spec) };
 }
 
 struct metrics_wire_pool metrics_wire_pool(struct metrics *metrics, const char *name, unsigned size)

@@ -1,11 +1,12 @@
 /*
- * What the ways to our own servers cost: the time of round trips to Postgres and Redis, and how
- * full the pools of connections are. One row each for all clients of a process.
+ * What the ways to our own servers cost: the time of round trips to Postgres, Redis and the
+ * storage, and how full the pools of connections are. One row each for all clients of a process.
  */
 #ifndef ESTEIRA_FRAME_METRICS_WIRE_H
 #define ESTEIRA_FRAME_METRICS_WIRE_H
 
 #include "port/ear.h"
+#include "port/s3_ear.h"
 
 struct metric;
 struct metrics;
@@ -15,6 +16,9 @@ struct pg_pool;
  * whose commands wait for something to happen (XREAD BLOCK) gets none. */
 struct ear metrics_wire_postgres(struct metrics *metrics);
 struct ear metrics_wire_redis(struct metrics *metrics);
+
+/* For struct s3_conf and struct s3_fetch; likewise. */
+struct s3_ear metrics_wire_storage(struct metrics *metrics);
 
 /* esteira_pool_size, _busy and _waiting of that pool; name is static. */
 struct metrics_wire_pool {

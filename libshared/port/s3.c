@@ -20,6 +20,7 @@ struct s3 {
 	struct s3_login *login;
 	int64_t timeout_ms;
 	bool is_tls;
+	struct s3_ear ear;
 };
 
 /* --- the endpoint --- */
@@ -106,6 +107,7 @@ struct err s3_open(struct http *http, const struct s3_conf *conf, struct s3 **re
 	}
 	s3->http = http;
 	s3->is_tls = is_tls;
+	s3->ear = conf->ear;
 	*ret_s3 = s3;
 	return err_ok();
 }
@@ -149,6 +151,11 @@ struct str s3_host(const struct s3 *s3)
 int64_t s3_timeout_ms(const struct s3 *s3)
 {
 	return s3->timeout_ms;
+}
+
+const struct s3_ear *s3_ear(const struct s3 *s3)
+{
+	return &s3->ear;
 }
 
 /* "/bucket/key", encoded. */
@@ -239,6 +246,13 @@ struct err s3_status(int status)
 	return err_retry(ERR_CODE_STORAGE_AWAY, "the storage answers with an error");
 }
 
+static enum s3_operation operation_of(const char *method)
+{
+	if (strcmp(method, "DELETE") == 0)
+		return S3_DELETE;
+	return strcmp(method, "HEAD") == 0 ? S3_HEAD : S3_GET;
+}
+
 struct err s3_fetch(
 	struct http *http, const struct s3_fetch *what, struct http_response *ret_response)
 {
@@ -251,7 +265,11 @@ struct err s3_fetch(
 		.away = ERR_CODE_STORAGE_AWAY,
 	};
 
-	TRY(http_call(http, &request, &response));
+	int64_t since_us = clock_mono_us();
+	struct err called = http_call(http, &request, &response);
+	s3_ear_tell(&what->ear, operation_of(what->method),
+		called.kind == ERR_OK ? response.status : 0, since_us);
+	TRY(called);
 	struct err result = s3_status(response.status);
 	if (result.kind == ERR_OK)
 		*ret_response = response;
@@ -265,6 +283,7 @@ struct err s3_delete(struct s3 *s3, const char *key)
 	SCOPED(http_response_done) struct http_response response = { 0 };
 	struct s3_request request = {
 		.method = "DELETE",
+		.operation = S3_DELETE,
 		.key = key,
 		.response_max_bytes = ERROR_MAX,
 	};
@@ -282,6 +301,7 @@ struct err s3_head(struct s3 *s3, const char *key, uint64_t *ret_size_bytes)
 	SCOPED(http_response_done) struct http_response response = { 0 };
 	struct s3_request request = {
 		.method = "HEAD",
+		.operation = S3_HEAD,
 		.key = key,
 		.response_max_bytes = ERROR_MAX,
 	};

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "port/s3_ear.h"
 
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct s3_conf {
 	const char *secret_key;
 	struct secret *live_access_key, *live_secret_key; /* used, not owned */
 	int64_t timeout_ms;				  /* of one blocking operation; 0: 10,000 */
+	struct s3_ear ear;				  /* hears of every call; may be zero */
 };
 
 /* Any thread. Copies conf, no traffic; http is used, not owned. ERR_REJECT bad-config for an
@@ -72,6 +74,7 @@ struct s3_fetch {
 	const char *url;
 	size_t max_bytes;
 	int64_t timeout_ms;
+	struct s3_ear ear; /* hears of it; may be zero */
 };
 struct err s3_fetch(struct http *http, const struct s3_fetch *what,
 	struct http_response *ret_response) ERR_MUST_USE;
@@ -132,6 +135,7 @@ bool s3_refused(const struct s3 *s3, const struct s3_sign_key *key, int status);
 bool s3_is_tls(const struct s3 *s3);
 struct str s3_host(const struct s3 *s3); /* as the Host header names it */
 int64_t s3_timeout_ms(const struct s3 *s3);
+const struct s3_ear *s3_ear(const struct s3 *s3);
 
 /* "http://host/bucket/key" percent-encoded into url; *ret_path is its path. key NULL: the bucket.
  */

@@ -77,6 +77,7 @@ struct err s3_list(
 			(struct s3_sign_pair){ STR("continuation-token"), str_of(what->token) };
 	struct s3_request request = {
 		.method = "GET",
+		.operation = S3_LIST,
 		.query = { query, count },
 		.response_max_bytes = ANSWER_MAX,
 	};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "port/http.h"
 #include "port/s3.h"
 #include "port/s3_request.h"
@@ -23,6 +24,7 @@ struct s3_put {
 	struct s3_put_callbacks callbacks;
 	void *arg;
 	uint64_t left_bytes;
+	int64_t since_us; /* of the beginning, then of the last byte */
 	bool is_ended;
 	bool is_chunked;
 	char last; /* when not chunked: held back until s3_put_end, so that abort stays possible */
@@ -54,6 +56,8 @@ static void on_done(void *arg, struct err result, struct http_response *response
 	void (*done)(void *arg, struct err result) = put->callbacks.done;
 	void *done_arg = put->arg;
 
+	s3_ear_tell(s3_ear(put->s3), S3_PUT, result.kind == ERR_OK ? response->status : 0,
+		put->since_us);
 	/* the body is gone, so nothing is sent again; but the next request has the new keys */
 	if (result.kind == ERR_OK)
 		s3_refused(put->s3, put->key, response->status);
@@ -121,6 +125,7 @@ struct err s3_put_open(struct s3 *s3, const struct s3_put_request *request,
 	put->callbacks = *callbacks;
 	put->arg = arg;
 	put->left_bytes = request->size_bytes;
+	put->since_us = clock_mono_us();
 	put->is_chunked = is_chunked;
 	struct err result = send_head(s3, request, put);
 	if (result.kind != ERR_OK) {
@@ -183,6 +188,7 @@ struct err s3_put_end(struct s3_put *put)
 	if (put->is_ended || put->left_bytes > 0)
 		return err_reject(ERR_CODE_BAD_PARAMETER, "less was fed than declared");
 	put->is_ended = true;
+	put->since_us = clock_mono_us(); /* the sender's pace is not the storage's */
 	if (!put->is_chunked)
 		return http_call_feed(put->call, (struct str){ &put->last, 1 });
 	if (put->chunk_len > 0)

@@ -112,7 +112,11 @@ static struct err call_once(const struct s3 *s3, const struct s3_request *reques
 		.timeout_ms = s3_timeout_ms(s3),
 		.away = ERR_CODE_STORAGE_AWAY,
 	};
-	return http_call(s3_http(s3), &http, ret_response);
+	int64_t since_us = clock_mono_us();
+	struct err e = http_call(s3_http(s3), &http, ret_response);
+	s3_ear_tell(s3_ear(s3), request->operation, e.kind == ERR_OK ? ret_response->status : 0,
+		since_us);
+	return e;
 }
 
 struct err s3_request_call(

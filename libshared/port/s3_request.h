@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "port/http.h"
+#include "port/s3_ear.h"
 #include "port/s3_sign.h"
 
 struct s3;
@@ -16,11 +17,12 @@ enum { S3_REQUEST_EXTRA_MAX = 3 };
 
 struct s3_request {
 	const char *method;
-	const char *key;	   /* NULL: the bucket itself */
-	struct s3_sign_list query; /* plain; may be empty */
-	struct s3_sign_list extra; /* further signed headers, NUL-terminated; may be empty */
-	struct str body;	   /* ends at done, as of http_request */
-	const char *payload_hash;  /* NULL: of body */
+	enum s3_operation operation; /* what it is counted as; 0: about the bucket */
+	const char *key;	     /* NULL: the bucket itself */
+	struct s3_sign_list query;   /* plain; may be empty */
+	struct s3_sign_list extra;   /* further signed headers, NUL-terminated; may be empty */
+	struct str body;	     /* ends at done, as of http_request */
+	const char *payload_hash;    /* NULL: of body */
 	size_t response_max_bytes;
 };
 

@@ -103,7 +103,8 @@ static struct err open_storage(struct intake *intake)
 		.bucket = conf->s3_bucket,
 		.region = conf->s3_region,
 		.live_access_key = conf->s3_access_key,
-		.live_secret_key = conf->s3_secret_key };
+		.live_secret_key = conf->s3_secret_key,
+		.ear = metrics_wire_storage(service_metrics(intake->service)) };
 
 	const char *ca_file = conf->wires.s3_ca_file;
 	const struct http_limits limits = { .ca_file = *ca_file == '\0' ? NULL : ca_file };

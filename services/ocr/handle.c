@@ -198,7 +198,7 @@ static struct err ask_still_open(struct job *job, struct pg *pg)
 static struct object_place place_of(const struct job *job)
 {
 	return (struct object_place){ job->ocr->http, job->ocr->conf->wires.s3_endpoint,
-		(size_t)job->ocr->conf->object_max_bytes, job->scope->arena };
+		(size_t)job->ocr->conf->object_max_bytes, job->scope->arena, job->ocr->storage };
 }
 
 static struct tell tell_of(const struct job *job)

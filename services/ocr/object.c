@@ -67,7 +67,7 @@ struct err object_check(
 struct err object_fetch(const struct object_place *place, const struct events_received *paths,
 	int64_t timeout_ms, struct http_response *ret_sealed)
 {
-	struct s3_fetch fetch = { "GET", NULL, place->max_bytes, timeout_ms };
+	struct s3_fetch fetch = { "GET", NULL, place->max_bytes, timeout_ms, place->ear };
 
 	TRY(s3_url(place->endpoint, str_of(paths->get_path), place->arena, &fetch.url));
 	return s3_fetch(place->http, &fetch, ret_sealed);
@@ -122,7 +122,7 @@ struct err object_unseal(
 static struct err send(const struct object_place *place, const char *method, const char *path)
 {
 	SCOPED(http_response_done) struct http_response response = { 0 };
-	struct s3_fetch fetch = { method, NULL, ANSWER_MAX_BYTES, DELETE_TIMEOUT_MS };
+	struct s3_fetch fetch = { method, NULL, ANSWER_MAX_BYTES, DELETE_TIMEOUT_MS, place->ear };
 
 	TRY(s3_url(place->endpoint, str_of(path), place->arena, &fetch.url));
 	return s3_fetch(place->http, &fetch, &response);

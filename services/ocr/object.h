@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/tenant.h"
+#include "port/s3_ear.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct object_place {
 	const char *endpoint;
 	size_t max_bytes; /* of an encrypted document */
 	struct arena *arena;
+	struct s3_ear ear; /* hears of each call; may be zero */
 };
 
 /* Do the three paths name the one object of this tenant's job, "/bucket/{tenant}/{job}.enc",

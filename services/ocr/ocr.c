@@ -111,6 +111,7 @@ static void register_metrics(struct ocr *ocr)
 	ocr->documents = metrics_register(metrics, &documents_spec);
 	ocr->pages = metrics_register(metrics, &pages_spec);
 	ocr->page_seconds = metrics_register(metrics, &page_seconds_spec);
+	ocr->storage = metrics_wire_storage(metrics);
 	document_measure(ocr->conf->reader, metrics);
 }
 

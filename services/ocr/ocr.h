@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "frame/conf.h"
 #include "frame/keyring.h"
+#include "port/s3_ear.h"
 
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ struct ocr {
 	struct http *http;
 	struct redis *redis;
 	struct alive *alive;
+	struct s3_ear storage;
 	struct metric *documents, *pages, *page_seconds;
 	_Atomic bool store_is_safe; /* what Redis keeps was checked */
 };

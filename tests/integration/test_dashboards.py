@@ -121,6 +121,15 @@ def test_late_results_and_the_jail_are_counted(plant, eyes):
     assert eyes.ask('esteira_jail_children_total{outcome="forbidden"}') == []
 
 
+def test_calls_of_the_storage_are_counted(plant, eyes):
+    """A document is put, fetched, deleted and looked for; the bucket was asked about at start."""
+    belt.finish(plant.client("prova"), plant.client("prova").send(belt.tiny_pdf("Uma página para o armazém.")))
+    for job, operation, outcome in (("intake", "put", "ok"), ("intake", "bucket", "ok"), ("intake", "list", "ok"),
+                                    ("ocr", "get", "ok"), ("ocr", "delete", "ok"), ("ocr", "head", "missing")):
+        belt.wait_for(f"{operation} of {job}", lambda ask=f'sum(esteira_storage_seconds_count{{job="esteira-{job}", '
+                      f'operation="{operation}", outcome="{outcome}"}}) > 0': eyes.ask(ask), 90, 0.5)
+
+
 def test_what_may_be_silent_is_on_a_board():
     panels = {(name, panel.title) for name, (_, drawn) in boards.generator().BOARDS.items() for panel in drawn}
     assert set(SILENT) <= panels and len(SILENT) <= 3

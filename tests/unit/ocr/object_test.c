@@ -61,7 +61,7 @@ static void rig_up(struct rig *rig, const struct step *steps)
 	snprintf(rig->endpoint, sizeof rig->endpoint, "http://127.0.0.1:%d", rig->stub.port);
 	http_rig_up(&rig->client, NULL);
 	rig->place = (struct object_place){ rig->client.http, rig->endpoint, ROOM_BYTES,
-		arena_new(1 << 20) };
+		arena_new(1 << 20), { NULL, NULL } };
 }
 
 static void rig_down(struct rig *rig)

@@ -102,6 +102,8 @@ START_TEST(puts_in_signed_chunks)
 	s3_rig_down(&rig);
 	ck_assert_int_eq(rig.stub.http.connections, 1);
 	ck_assert_int_eq(rig.stub.unsized, 0);
+	ck_assert_int_eq(rig.heard[S3_PUT][S3_OK], COUNT(rows));
+	ck_assert(!rig.took_wrong);
 }
 END_TEST
 
@@ -120,6 +122,7 @@ START_TEST(abort_leaves_no_object)
 	s3_rig_down(&rig);
 	ck_assert(rig.stub.stored_target[0] == '\0');
 	ck_assert_int_eq(rig.stub.refused, 0);
+	ck_assert_int_eq(rig.heard[S3_PUT][S3_OK] + rig.heard[S3_PUT][S3_FAILED], 0);
 }
 END_TEST
 

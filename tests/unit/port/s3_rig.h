@@ -15,7 +15,24 @@ struct s3_rig {
 	struct s3 *s3;
 	struct arena *arena;
 	char endpoint[64];
+	_Atomic int heard[S3_OPERATIONS][S3_OUTCOMES];
+	_Atomic bool took_wrong;
 };
+
+static inline void s3_rig_heard(
+	void *arg, enum s3_operation operation, enum s3_outcome outcome, int64_t took_us)
+{
+	struct s3_rig *rig = arg;
+
+	rig->heard[operation][outcome]++;
+	if (took_us < 0 || took_us > 60000000)
+		rig->took_wrong = true;
+}
+
+static inline struct s3_ear s3_rig_ear(struct s3_rig *rig)
+{
+	return (struct s3_ear){ s3_rig_heard, rig };
+}
 
 /* secret: the client's; the stub's is "secret". */
 static inline void s3_rig_up(struct s3_rig *rig, const char *secret)
@@ -29,7 +46,8 @@ static inline void s3_rig_up(struct s3_rig *rig, const char *secret)
 	struct s3_conf conf = { .endpoint = rig->endpoint,
 		.bucket = "bucket",
 		.access_key = "access",
-		.secret_key = secret };
+		.secret_key = secret,
+		.ear = s3_rig_ear(rig) };
 	rig->arena = arena_new(1 << 20);
 	http_rig_up(&rig->client, NULL);
 	ck_assert_int_eq(s3_open(rig->client.http, &conf, &rig->s3).kind, ERR_OK);

@@ -23,7 +23,7 @@ static struct err fetch(struct s3_rig *rig, const char *method, const char *path
 	const char *url = NULL;
 
 	ck_assert_int_eq(s3_url(rig->endpoint, str_of(path), rig->arena, &url).kind, ERR_OK);
-	struct s3_fetch what = { method, url, 100000, 5000 };
+	struct s3_fetch what = { method, url, 100000, 5000, s3_rig_ear(rig) };
 	return s3_fetch(rig->client.http, &what, ret_response);
 }
 
@@ -183,6 +183,64 @@ END_TEST
 	"</ETag><Size>" size "</Size><StorageClass>STANDARD</StorageClass></Contents>"
 #define LIST(inner)                                                                                \
 	"<?xml version=\"1.0\"?>\n<ListBucketResult xmlns=\"x\">" inner "</ListBucketResult>"
+
+START_TEST(every_call_is_told)
+{
+	static const char *const methods[] = { "GET", "HEAD", "DELETE" };
+	struct s3_list list = { "t/", NULL, 10 };
+	struct s3_page page;
+	enum s3_known known;
+	struct s3_rig rig;
+	uint64_t size;
+
+	s3_rig_up(&rig, "secret");
+	store(&rig, "/bucket/t/ob%20ject", 10);
+	for (size_t i = 0; i < 3; i++) {
+		struct http_response response = { 0 };
+		const char *path = presign(&rig, methods[i]);
+
+		ck_assert_int_eq(fetch(&rig, methods[i], path, &response).kind, ERR_OK);
+		http_response_done(&response);
+	}
+	ck_assert_int_eq(fetch(&rig, "GET", presign(&rig, "GET"), NULL).code, ERR_CODE_NOT_FOUND);
+	ck_assert_int_eq(s3_head(rig.s3, "k", &size).code, ERR_CODE_NOT_FOUND);
+	ck_assert_int_eq(s3_delete(rig.s3, "k").kind, ERR_OK);
+	rig.stub.versioning = "";
+	rig.stub.lock = "";
+	rig.stub.list = LIST("<IsTruncated>false</IsTruncated>");
+	ck_assert_int_eq(s3_list(rig.s3, &list, rig.arena, &page).kind, ERR_OK);
+	ck_assert_int_eq(s3_bucket_check(rig.s3, &known).kind, ERR_OK);
+	rig.stub.outage = 503;
+	ck_assert_int_eq(s3_delete(rig.s3, "k").code, ERR_CODE_STORAGE_AWAY);
+	rig.stub.outage = 403;
+	ck_assert_int_eq(s3_delete(rig.s3, "k").code, ERR_CODE_STORAGE_REFUSED);
+	static const int expected[S3_OPERATIONS][S3_OUTCOMES] = { [S3_GET] = { 1, 1, 0, 0 },
+		[S3_HEAD] = { 1, 1, 0, 0 },
+		[S3_DELETE] = { 1, 1, 1, 1 },
+		[S3_LIST] = { 1, 0, 0, 0 },
+		[S3_BUCKET] = { 3, 0, 0, 0 } };
+	for (size_t i = 0; i < S3_OPERATIONS; i++)
+		for (size_t k = 0; k < S3_OUTCOMES; k++)
+			ck_assert_msg(rig.heard[i][k] == expected[i][k], "%zu %zu: %d", i, k,
+				(int)rig.heard[i][k]);
+	ck_assert(!rig.took_wrong);
+	s3_rig_down(&rig);
+}
+END_TEST
+
+START_TEST(nobody_who_answers_is_told_as_well)
+{
+	struct s3_rig rig;
+	uint64_t size;
+
+	s3_rig_up(&rig, "secret");
+	http_stub_stop(&rig.stub.http);
+	ck_assert_int_eq(s3_head(rig.s3, "k", &size).code, ERR_CODE_STORAGE_AWAY);
+	ck_assert_int_eq(rig.heard[S3_HEAD][S3_FAILED], 1);
+	http_stub_start(&rig.stub.http);
+	s3_rig_down(&rig);
+}
+END_TEST
 
 START_TEST(lists)
 {
@@ -349,7 +407,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { fetches_presigned, presign_refuses, builds_urls,
-		checks_configuration, heads_and_deletes, lists, list_refuses_what_it_cannot_read,
+		checks_configuration, heads_and_deletes, every_call_is_told,
+		nobody_who_answers_is_told_as_well, lists, list_refuses_what_it_cannot_read,
 		checks_the_bucket, bucket_refused_is_fatal, installs_the_lifecycle };
 
 	return http_rig_main("s3", tests, COUNT(tests));
