@@ -22,15 +22,14 @@
 #include "frame/metrics.h"
 #include "frame/metrics_wire.h"
 #include "frame/service_conf.h"
+#include "frame/service_role.h"
 #include "frame/service_show.h"
 #include "port/loop.h"
 
 enum {
 	CONF_ARENA_BYTES = 1 << 20,
 	THREADS_DEFAULT = 2,
-	PROBE_US = 1000000,
 	NEWS_MS = 5000,
-	PROBE_BYTES = 64 << 10,
 	STOP_S = 13, /* of it 3 for spans */
 	HEAPS = 2,
 	MAPPED_BYTES = 128 << 10, /* from that size on memory goes back when it is freed */
@@ -175,44 +174,6 @@ static void on_terminate(void *arg)
 
 /* --- opening --- */
 
-/* A role that could bypass row-level security would make every policy a decoration. */
-static struct err check_role(const struct pg_conf *conf, struct arena *arena)
-{
-	static const struct pg_statement safe = { "service_role_is_safe", "SELECT role_is_safe()" };
-	const struct pg_rows *rows;
-	struct pg *pg = pg_new(conf);
-
-	if (pg == NULL)
-		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for a connection");
-	struct err e = pg_query(pg, arena, &safe, NULL, 0, &rows);
-	if (e.kind == ERR_OK && pg_get_int(rows, 0, 0) == 0)
-		e = err_fatal(ERR_CODE_UNSAFE_ROLE, err_code_title(ERR_CODE_UNSAFE_ROLE));
-	e = arena_keep_err(arena, e);
-	pg_free(pg);
-	return e;
-}
-
-/* Postgres may come up after us; a wrong role never becomes right. */
-static struct err check_roles(struct service_context *context)
-{
-	struct arena *arena SCOPED(arena_drop) = arena_new(PROBE_BYTES);
-
-	if (arena == NULL)
-		return err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory to start with");
-	for (;;) {
-		struct err e = check_role(&context->names.pg, arena);
-		if (e.kind == ERR_OK)
-			e = check_role(&context->names.frame, arena);
-		if (e.kind == ERR_OK && context->names.pooled.pooled)
-			e = check_role(&context->names.pooled, arena);
-		if (e.kind != ERR_RETRY)
-			return arena_keep_err(context->arena, e);
-		LOG(LOG_WARN, "service.waits_for_postgres", LOG_ERR(e));
-		arena_reset(arena);
-		usleep(PROBE_US);
-	}
-}
-
 /* Rotation is seen in the log, also when nothing connects just then. */
 static void on_news_turn(void *arg)
 {
@@ -312,7 +273,7 @@ static struct err open_all(struct service_context *context)
 {
 	const struct service *service = context->service;
 
-	TRY(check_roles(context));
+	TRY(service_role_check(&context->names, context->arena));
 	TRY(open_loop(context));
 	TRY(open_engine(context));
 	if (service->open != NULL)
