@@ -55,12 +55,13 @@ struct err transact_name(const struct transact *t, struct record *record, struct
 	return e;
 }
 
-/* With room for clocks that differ: asking once too often harms nobody. */
+/* With room for clocks that differ: asking once too often harms nobody. A time that has not come
+ * yet is a partner's word and says nothing. */
 static int64_t doubt_of(const struct partition *partition, const struct event *event)
 {
 	bool old = event->time_ms < partition->doubt_ms + DOUBT_MARGIN_MS;
 
-	return old ? partition->doubt_ms : 0;
+	return old || event->time_ms > clock_wall_ms() ? partition->doubt_ms : 0;
 }
 
 struct err transact_read(const struct transact *t, struct record *record, struct task *ret_task)
