@@ -5,6 +5,8 @@
  */
 #include "frame/consumer_state.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "frame/fence.h"
@@ -63,6 +65,16 @@ static void tell(enum log_level level, const struct consumer_owned *owned, const
 		LOG_INT("log_begins", log->low), LOG_INT("log_ends", log->high));
 }
 
+/* A topic's commits go with it, also those of partitions that had no record and so show nothing:
+ * they are told to Kafka again. Without one KEDA would see a lag, and the stock tool moves nothing.
+ */
+static void forget_commits(struct consumer *consumer, const char *topic)
+{
+	for (size_t i = 0; i < consumer->owned_count; i++)
+		if (strcmp(consumer->owned[i].partition->topic, topic) == 0)
+			consumer->owned[i].committed = KAFKA_NO_OFFSET;
+}
+
 /* Reads from `at` on, as if nothing of it had been seen; the inbox drops what was. */
 static struct err begin_again(struct consumer *consumer, struct consumer_owned *owned,
 	const struct extent *log, int64_t at)
@@ -78,6 +90,7 @@ static struct err begin_again(struct consumer *consumer, struct consumer_owned *
 	if (log->anew) {
 		TRY(replay_forget(consumer->conf.pg, &where));
 		TRY(consumer_replay_load(consumer));
+		forget_commits(consumer, partition->topic);
 	}
 	owned->committed = KAFKA_NO_OFFSET;
 	return consumer_log_move(consumer, owned, at);

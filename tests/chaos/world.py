@@ -245,12 +245,18 @@ class World:
 
     def reset_offsets(self, *how):
         """kafka-consumer-groups --reset-offsets, tried again while the group is not empty."""
+        said = ""
+
         def attempt():
-            said = self.tool(GROUPS_TOOL, "--group", GROUP, "--topic", TOPIC, "--reset-offsets",
-                             "--execute", *how)
+            nonlocal said
+            try:
+                said = self.tool(GROUPS_TOOL, "--group", GROUP, "--topic", TOPIC, "--reset-offsets",
+                                 "--execute", *how)
+            except OSError as wrong:
+                said = str(wrong)
             return re.search(rf"{re.escape(TOPIC)}\s+0\s+\d+", said)
         self.note(f"kafka-consumer-groups --reset-offsets {' '.join(how)}")
-        self.wait("offsets reset", attempt, 60, 1.0)
+        self.wait(lambda: f"offsets reset: {said[:500]}", attempt, 60, 1.0)
 
     def replays(self, kind="rewind"):
         """[(id, state)] of moves so far."""

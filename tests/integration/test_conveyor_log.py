@@ -91,6 +91,9 @@ def test_a_topic_made_anew_begins_anew(plant):
     plant.sender.flush()
     belt.wait_for("the new ones", lambda: plant.row(f"{total} 'after'") == ("7",), 60)
     plant.no_lag()
+    places = [confluent_kafka.TopicPartition(TOPIC, n) for n in range(conveyor.PARTITIONS)]
+    belt.wait_for("a commit of every partition, also of those without a record: theirs went with the topic",
+                  lambda: all(place.offset >= 0 for place in plant.admin.committed(places, 10)))
     assert plant.row(f"SELECT log_gone, state FROM reference.replay WHERE id = {number}") == (
         "t", "done")
     assert plant.count("SELECT count(*) FROM reference.attempt") == 0
