@@ -2,10 +2,14 @@
 import importlib.util
 import pathlib
 import re
+import sys
 
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/integration"))
+from scrape import documented  # noqa: E402  pylint: disable=wrong-import-position
+
 RULES = ROOT / "helm/esteira/files/rules"
 ADDED = {"job", "instance", "le"}  # by Prometheus, and by histograms
 
@@ -20,12 +24,12 @@ def generator():
 
 def described():
     """name -> set of labels, of every metric of docs/metrics.md; up is Prometheus' own."""
-    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\|", text, re.M)
-    known = {name: set(re.findall(r"`(\w+)`", labels)) for name, _, labels in rows}
-    known.update({f"{name}_{part}": known[name] for name, kind, _ in rows if kind == "histogram"
-                  for part in ("bucket", "sum", "count")})
-    return {**known, "up": set()}
+    known = {"up": set()}
+    for name, (kind, labels, _) in documented().items():
+        known[name] = labels
+        if kind == "histogram":
+            known.update({f"{name}_{part}": labels for part in ("bucket", "sum", "count")})
+    return known
 
 
 def metrics_of(expr):

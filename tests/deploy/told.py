@@ -11,11 +11,8 @@ BIN = pathlib.Path(os.environ.get("ESTEIRA_BIN_DIR", judge.ROOT / "build/dev/bin
 
 def settings(program):
     """name -> (is it a secret, its default), of the program's own table."""
-    if program == "estctl":  # which prints no table; docs/generate.py has it of its source
-        page = (judge.ROOT / "docs/configuration.md").read_text(encoding="utf-8")
-        rows = "\n".join(re.findall(r"^\| `ESTEIRA_.*", page.split("\n## estctl\n")[1], re.M))
-    else:
-        rows = subprocess.run([BIN / program, "--markdown"], capture_output=True, text=True, check=True).stdout
+    asked = ("config", "list", "--markdown") if program == "estctl" else ("--markdown",)
+    rows = subprocess.run([BIN / program, *asked], capture_output=True, text=True, check=True).stdout
     found = re.findall(r"^\| `(\w+)`( or `_FILE`(?:, reread)?)? \| `(.*?)` \|", rows, re.M)
     assert len(found) == len(rows.splitlines()) > 5
     return {name: (bool(secret), default) for name, secret, default in found}

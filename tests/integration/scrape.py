@@ -1,17 +1,15 @@
-"""A look at /metrics."""
-import os
+"""A look at /metrics, and what docs/metrics.md says of them."""
+import pathlib
 import re
 import urllib.request
 
-import belt
-
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/metrics.md"
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 
 
 def documented():
     """name -> (type, labels, what it says) of docs/metrics.md"""
-    with open(os.path.join(belt.ROOT, "docs/metrics.md"), encoding="utf-8") as f:
-        rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| (.*?) ?\|$", f.read(), re.M)
+    rows = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| (.*?) ?\|$", PAGE.read_text(encoding="utf-8"), re.M)
     assert len({name for name, *_ in rows}) == len(rows)
     return {name: (kind, set(re.findall(r"`(\w+)`", labels)), what) for name, kind, labels, what in rows}
 
