@@ -7,42 +7,32 @@ says little; the processor time that intake spends on a request, with making, en
 import os
 import statistics
 import tempfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import auth
 import ingest
 import machine
 import rig
 from scrape import Scrape
+from stub import Stub
 
 REQUESTS, WARM_UPS, ROUNDS = 40_000, 1, 5
 RATIOS = {"off": None, "0.01": "0.01", "1": "1"}
 
 
-class Sink(BaseHTTPRequestHandler):
+class Sink(Stub):
     """Takes everything and looks at nothing."""
-    protocol_version = "HTTP/1.1"
 
-    def do_POST(self):  # pylint: disable=invalid-name
+    def take(self, handler):
         """A batch."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_):  # pylint: disable=arguments-differ
-        """Nothing."""
+        self.body(handler)
+        self.answer(handler, 200, b"{}")
 
 
 def measure(plant, body, receiver, verdict):
     """Rates and processor time, in turns."""
-    port = receiver.server_address[1]
     services = {}
     for number, (name, ratio) in enumerate(RATIOS.items(), 1):
-        env = {} if ratio is None else {"ESTEIRA_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
-                                        "ESTEIRA_OTLP_RATIO": ratio}
+        env = {} if ratio is None else {"ESTEIRA_OTLP_ENDPOINT": receiver.origin, "ESTEIRA_OTLP_RATIO": ratio}
         services[name] = plant.start("intake", number, **env)
     rates, spent = {name: [] for name in RATIOS}, {name: [] for name in RATIOS}
     for turn in range(-WARM_UPS, ROUNDS):
@@ -69,15 +59,11 @@ def measure(plant, body, receiver, verdict):
 
 def main():
     verdict = machine.Verdict()
-    receiver = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
-    threading.Thread(target=receiver.serve_forever, args=(0.05,), daemon=True).start()
-    with tempfile.TemporaryDirectory() as folder, rig.temporary(services=()) as plant:
+    with tempfile.TemporaryDirectory() as folder, Sink() as receiver, rig.temporary(services=()) as plant:
         path = os.path.join(folder, "event")
         with open(path, "wb") as f:
             f.write(ingest.event())
         measure(plant, path, receiver, verdict)
-    receiver.shutdown()
-    receiver.server_close()
     print(f"load {os.getloadavg()[0]:.0f} at the end")
     verdict.exit()
 

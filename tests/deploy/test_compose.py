@@ -10,9 +10,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jsonschema
 import pytest
@@ -21,8 +19,11 @@ import yaml
 import judge
 from told import BIN, settings
 
-sys.path.insert(0, str(judge.ROOT / "docker/local"))
-import proc  # noqa: E402  pylint: disable=wrong-import-position
+for _folder in ("docker/local", "tests/integration"):
+    sys.path.insert(0, str(judge.ROOT / _folder))
+# pylint: disable=wrong-import-position
+import proc  # noqa: E402
+from stub import Stub  # noqa: E402
 
 DOCKER = judge.ROOT / "docker"
 FILE = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))
@@ -230,21 +231,12 @@ def test_grafana_is_given_the_charts_boards(made):
 @pytest.fixture(name="intake")
 def make_intake():
     """Says who asked."""
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = json.dumps({"for": self.headers["X-Forwarded-For"], "path": self.path}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Intake(Stub):
+        def take(self, handler):
+            self.answer(handler, 200, {"for": handler.headers["X-Forwarded-For"], "path": handler.path})
 
-        def log_message(self, *_):
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with Intake() as stub:
+        yield stub.port
 
 
 @pytest.fixture(name="door")

@@ -6,11 +6,8 @@ import os
 import pathlib
 import re
 import shutil
-import ssl
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
@@ -19,8 +16,11 @@ import chart
 import judge
 from told import BIN, settings
 
-sys.path.insert(0, str(judge.ROOT / "docker/local"))
-import secure  # noqa: E402  pylint: disable=wrong-import-position
+for _folder in ("docker/local", "tests/integration"):
+    sys.path.insert(0, str(judge.ROOT / _folder))
+# pylint: disable=wrong-import-position
+import secure  # noqa: E402
+from stub import Stub  # noqa: E402
 
 EVERY = pytest.mark.parametrize("name", chart.FILES)
 SERVICES = ("intake", "ocr", "outreach", "audit")
@@ -411,21 +411,14 @@ def test_notes_say_how_to_send_the_first_document(name, copy):
     assert 'curl -sS -H "X-API-Key: $ESTEIRA_API_KEY" -F file=@contract.pdf $ESTEIRA_URL/v1/extract' in notes
 
 
-class Answer(BaseHTTPRequestHandler):
+class Intake(Stub):
     """Says how it does: well from the third question on, or never."""
     asked, well_from = 0, 3
 
-    def do_GET(self):
-        type(self).asked += 1
-        state = "ok" if self.path == "/v1/health" and self.asked >= self.well_from else "degraded"
-        body = f'{{"status":"{state}","checks":{{"kafka":{{"status":"up"}}}}}}'.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Quiet."""
+    def take(self, handler):
+        self.asked += 1
+        state = "ok" if handler.path == "/v1/health" and self.asked >= self.well_from else "degraded"
+        self.answer(handler, 200, {"status": state, "checks": {"kafka": {"status": "up"}}})
 
 
 @pytest.mark.parametrize("scheme", ("http", "https"))
@@ -435,19 +428,13 @@ def test_helm_test_asks_until_all_is_well(scheme, well_from, pair):
     (container,) = chart.objects("values.yaml", secured)[("Pod", "test")]["spec"]["containers"]
     script, name, host, port, said = container["args"]
     assert (host, port, said) == ("esteira-intake.default.svc", "443" if secured else "80", scheme)
-    handler = type("Answering", (Answer,), {"well_from": well_from})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        if secured:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*pair)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        done = subprocess.run([*container["command"], script, name, "127.0.0.1", str(server.server_port), scheme],
+    with Intake(pair if secured else None) as stub:
+        stub.well_from = well_from
+        done = subprocess.run([*container["command"], script, name, "127.0.0.1", str(stub.port), scheme],
                               env={"PATH": os.environ["PATH"], "ESTEIRA_TEST_SECONDS": "3" if well_from > 3 else "30"},
                               capture_output=True, text=True, check=False, timeout=60)
-        server.shutdown()
     assert (done.returncode == 0) == (well_from == 3), done
-    assert handler.asked >= 3 or secured
+    assert stub.asked >= 3 or secured
     assert ("not well" in done.stdout) == (well_from > 3)
 
 

@@ -1,17 +1,16 @@
 """A key service for tests: what OpenBao's transit engine documents of encrypt, decrypt and sys/health, over TLS,
 and every way in which it may fail. Keys are derived for each context, as with derived=true."""
 import base64
-import http.server
 import json
 import os
-import ssl
-import threading
 import time
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from stub import Stub
 
 SLOW_S = 6  # longer than the caller's patience
 
@@ -35,53 +34,17 @@ NONSENSE = {
 }
 
 
-class KeyService:
+class KeyService(Stub):
     """Runs from the start; mood is "well", or a key of MOODS or NONSENSE, or "slow"."""
 
     def __init__(self, pair, derived=True):
         self.mood, self.token, self.derived = "well", "token-1", derived
-        self.keys, self.calls, self.lock = [os.urandom(32)], [], threading.Lock()
-        service = self
+        self.keys, self.calls = [os.urandom(32)], []
+        super().__init__(pair)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            """One connection."""
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):  # pylint: disable=invalid-name
-                """sys/health."""
-                service.health(self)
-
-            def do_POST(self):  # pylint: disable=invalid-name
-                """transit."""
-                service.transit(self)
-
-            def log_message(self, *_):  # pylint: disable=arguments-differ
-                """Nothing."""
-
-        class Server(http.server.ThreadingHTTPServer):
-            """Handshakes on the connection's own thread."""
-            daemon_threads = True
-            request_queue_size = 128
-
-            def finish_request(self, request, client_address):
-                with context.wrap_socket(request, server_side=True) as wrapped:
-                    self.RequestHandlerClass(wrapped, client_address, self)
-
-            def handle_error(self, request, client_address):
-                """A client that went away is none of ours."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.cert, pair.key)
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+    def take(self, handler):
+        """The health of it, or what it is for."""
+        (self.health if handler.command == "GET" else self.transit)(handler)
 
     def rotate(self):
         """A new version of its key; the older ones open."""
@@ -93,15 +56,6 @@ class KeyService:
         with self.lock:
             return sum(call == what for call in self.calls)
 
-    @staticmethod
-    def answer(handler, status, body):
-        """body: bytes, or what becomes JSON."""
-        data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
-
     def health(self, handler):
         """Needs no token."""
         status = {"sealed": 503, "broken": 500}.get(self.mood, 200)
@@ -109,7 +63,7 @@ class KeyService:
 
     def transit(self, handler):
         """encrypt and decrypt."""
-        asked = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        asked = json.loads(self.body(handler))
         what = handler.path.split("/")[3]
         with self.lock:
             self.calls.append(what)

@@ -6,14 +6,11 @@ opentelemetry/proto/trace/v1 and common/v1, version 1.11; what is not among them
 import json
 import os
 import re
-import ssl
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import belt
+from stub import Stub
 
-HANG_S = 120
 ROW = re.compile(r'^X\((\w+), "([^"]+)", (TEXT|INT), "(semconv|own)", "([^"]*)"\)$', re.M)
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(1, 6)
 
@@ -133,50 +130,16 @@ class Span:
         return f"{self.service}: {self.name} {self.attributes.get('cloudevents.event_type', '')}".strip()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-
-class Receiver:
+class Receiver(Stub):
     """Answers 200 unless told otherwise: tell(503, 200) for the next ones, the last one stays.
 
     Words instead of a status: "hang" (never answers), "busy:N" (503, Retry-After: N), "partial:N" (refuses N spans).
-    pair: certificate and key, then it speaks https.
     """
 
     def __init__(self, pair=None):
         self.requests, self.spans, self.wrong = [], [], []
-        self.plan, self.lock, self.known = [200], threading.Lock(), names()
-        self.ended = threading.Event()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            """One request."""
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):  # pylint: disable=invalid-name
-                """A batch."""
-                receiver.take(self)
-
-            def log_message(self, *_):  # pylint: disable=arguments-differ
-                """Nothing."""
-        self.server = _Server(("127.0.0.1", 0), Handler)
-        scheme = "http"
-        if pair:
-            context, scheme = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "https"
-            context.load_cert_chain(pair.cert, pair.key)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.server.shutdown()
-        self.server.server_close()
+        self.plan, self.known = [200], names()
+        super().__init__(pair)
 
     def tell(self, *plan):
         """How the next requests are answered."""
@@ -185,7 +148,7 @@ class Receiver:
 
     def take(self, handler):
         """One request."""
-        raw = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        raw = self.body(handler)
         with self.lock:
             what = self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
             self.requests.append((what, dict(handler.headers.items()), raw))
@@ -193,17 +156,12 @@ class Receiver:
                 self.wrong.append(f"{handler.path} {handler.headers.get('Content-Type')}")
             self.read(raw, what == 200 or str(what).startswith("partial"))
         if what == "hang":
-            self.ended.wait(HANG_S)
-            handler.close_connection = True
+            self.hang(handler)
             return
         word, _, more = str(what).partition(":")
-        body = b"{}" if word != "partial" else json.dumps({"partialSuccess": {"rejectedSpans": more}}).encode()
-        handler.send_response({"busy": 503, "partial": 200}.get(word) or what)
-        handler.send_header("Content-Length", str(len(body)))
-        if word == "busy":
-            handler.send_header("Retry-After", more)
-        handler.end_headers()
-        handler.wfile.write(body)
+        self.answer(handler, {"busy": 503, "partial": 200}.get(word) or what,
+                    {"partialSuccess": {"rejectedSpans": more}} if word == "partial" else {},
+                    {"Retry-After": more} if word == "busy" else {})
 
     def read(self, raw, keep):
         """Judges a request, keeps its spans."""

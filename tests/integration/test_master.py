@@ -33,7 +33,7 @@ class Masters:
         self.file = self.stack.seal_master
         self.token = self.stack.write(self.stack.path("conf/token"), service.token, 0o600)
         self.by_service = {
-            "ESTEIRA_SEAL_MASTER_FILE": "", "ESTEIRA_SEAL_TRANSIT_URL": service.url,
+            "ESTEIRA_SEAL_MASTER_FILE": "", "ESTEIRA_SEAL_TRANSIT_URL": service.origin,
             "ESTEIRA_SEAL_TRANSIT_TOKEN_FILE": self.token,
             "ESTEIRA_SEAL_TRANSIT_CA_FILE": authority.ca_file}
 

@@ -6,7 +6,6 @@ import glob
 import json
 import os
 import socket
-import ssl
 import subprocess
 import time
 
@@ -30,13 +29,6 @@ def end_of(path):
         return x509.load_pem_x509_certificate(f.read()).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
-def tls_server(stack, name):
-    """Python's side of a server with a certificate of the stack's authority."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*stack.server_pair(name))
-    return context
-
-
 def test_a_document_from_upload_to_delivery(secure):
     client = secure.client("alfa")
     assert client.url.startswith("https://")
@@ -48,7 +40,7 @@ def test_a_document_from_upload_to_delivery(secure):
 
 
 def test_a_webhook_to_an_endpoint_with_a_certificate(secure):
-    with Receiver(tls_server(secure.stack, "receiver")) as receiver:
+    with Receiver(secure.stack.server_pair("receiver")) as receiver:
         client = secure.client("prova")
         endpoint = hooks.post(client, "/v1/webhooks", {"url": receiver.url("/done")}, 201).json()
         job = client.send(belt.tiny_pdf("Um documento para quem espera por ele."))

@@ -78,7 +78,7 @@ def wanted(branches=None):
 @pytest.fixture(scope="module", name="plant")
 def make_plant(samples):  # pylint: disable=unused-argument
     with otlp.Receiver() as receiver, Receiver() as hook:
-        env = {"ESTEIRA_OTLP_ENDPOINT": receiver.url + "/"}
+        env = {"ESTEIRA_OTLP_ENDPOINT": receiver.origin + "/"}
         with rig.temporary((), ()) as plant:
             plant.traces, plant.hook, plant.env = receiver, hook, env
             plant.stack.tenant("prova", "Prova", "--test", "--deadline", str(rig.LONG_S), plan="unlimited")
@@ -282,7 +282,7 @@ def test_a_receiver_that_is_busy(plant):
     """503 is tried again after what it asked for, and nothing is lost or counted twice."""
     with otlp.Receiver() as own:
         own.tell("busy:2", 200)
-        service, client = extra(plant, 4, ESTEIRA_OTLP_ENDPOINT=own.url)
+        service, client = extra(plant, 4, ESTEIRA_OTLP_ENDPOINT=own.origin)
         burst(client, 20)
         belt.wait_for("a second try", lambda: len(own.requests) >= 2, 20, 0.05)
         belt.wait_for("all of it", lambda: scrape(service).sum("esteira_spans_exported_total") >= 20, 10, 0.1)
@@ -304,7 +304,7 @@ def test_a_receiver_that_hangs(plant):
     """Neither a request nor the end of the process waits for it."""
     with otlp.Receiver() as own:
         own.tell("hang")
-        service, client = extra(plant, 5, ESTEIRA_OTLP_ENDPOINT=own.url)
+        service, client = extra(plant, 5, ESTEIRA_OTLP_ENDPOINT=own.origin)
         burst(client, 600)
         belt.wait_for("a call that hangs", lambda: own.requests, 10, 0.05)
         assert burst(client, 100) < 2
@@ -318,7 +318,7 @@ def test_the_last_spans_are_sent_at_the_end(plant):
     authority = secure.Authority(plant.stack.path("otlp-tls"))
     with otlp.Receiver(authority.issue("collector", ips=["127.0.0.1"])) as own:
         path = plant.stack.write(plant.stack.path("conf/otlp-headers"), "x-team=docs,authorization=Bearer s3cr3t\n", 0o600)
-        service, client = extra(plant, 6, ESTEIRA_OTLP_ENDPOINT=own.url, ESTEIRA_OTLP_CA_FILE=authority.ca_file,
+        service, client = extra(plant, 6, ESTEIRA_OTLP_ENDPOINT=own.origin, ESTEIRA_OTLP_CA_FILE=authority.ca_file,
                                 ESTEIRA_OTLP_HEADERS_FILE=path)
         trace, began = fresh_trace(), time.monotonic()
         client.call("GET", "/v1/jobs/none", 404, headers=parent_of(trace))
