@@ -298,22 +298,26 @@ def s3_listen(stack):
             f"s3proxy.keystore-path={store}", f"s3proxy.keystore-password={word}"]
 
 
-def s3_prepare(stack):
-    copy_conf(stack, "logback.xml")
+def s3_conf(stack, name, listen):
+    """Write what a server on the stack's documents is told. listen: the lines that say where."""
     access, secret = stack.s3_keys
-    stack.own_dir(stack.path("s3"))
-    stack.write(stack.path("conf/s3.properties"), "\n".join([
-        *s3_listen(stack),
-        "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
+    stack.write(stack.path(f"conf/{name}.properties"), "\n".join([
+        *listen, "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
         f"s3proxy.credential={secret}", "jclouds.provider=filesystem",
         f"jclouds.filesystem.basedir={stack.path('s3')}", ""]), 0o600)
 
 
-def s3_argv(stack):
+def s3_prepare(stack):
+    copy_conf(stack, "logback.xml")
+    stack.own_dir(stack.path("s3"))
+    s3_conf(stack, "s3", s3_listen(stack))
+
+
+def s3_argv(stack, name="s3"):
     return JVM + ["-Xmx256m", f"-Djava.io.tmpdir={stack.path('run')}",
                   f"-Dlogback.configurationFile={stack.path('conf/logback.xml')}",
                   "-cp", lib_dir("s3proxy") + "/*", "org.gaul.s3proxy.Main",
-                  "--properties", stack.path("conf/s3.properties")]
+                  "--properties", stack.path(f"conf/{name}.properties")]
 
 
 def s3_ready(stack):

@@ -17,7 +17,7 @@ import rig
 import test_http
 
 from secure import Authority  # belt.py put docker/local on the path
-from servers import JVM, Server, lib_dir, nothing
+from servers import Server, nothing, s3_argv, s3_conf
 
 RELOAD_S = 30.0  # looked at every 10 s
 REDIS_USER, REDIS_PASSWORD = "esteira", "throw@way/1"
@@ -49,20 +49,8 @@ def s3_prepare(stack):
     """Another door to the same directory as the plain server's."""
     tls = Authority(stack.path("tls"))
     store = tls.pkcs12_store(tls.issue("s3", ips=["127.0.0.1"]), "throwaway")
-    access, secret = stack.s3_keys
-    stack.write(stack.path("conf/s3-tls.properties"), "\n".join([
-        f"s3proxy.secure-endpoint=https://127.0.0.1:{stack.ports['s3-tls']}",
-        f"s3proxy.keystore-path={store}", "s3proxy.keystore-password=throwaway",
-        "s3proxy.authorization=aws-v2-or-v4", f"s3proxy.identity={access}",
-        f"s3proxy.credential={secret}", "jclouds.provider=filesystem",
-        f"jclouds.filesystem.basedir={stack.path('s3')}", ""]), 0o600)
-
-
-def s3_argv(stack):
-    return JVM + ["-Xmx256m", f"-Djava.io.tmpdir={stack.path('run')}",
-                  f"-Dlogback.configurationFile={stack.path('conf/logback.xml')}",
-                  "-cp", lib_dir("s3proxy") + "/*", "org.gaul.s3proxy.Main",
-                  "--properties", stack.path("conf/s3-tls.properties")]
+    s3_conf(stack, "s3-tls", [f"s3proxy.secure-endpoint=https://127.0.0.1:{stack.ports['s3-tls']}",
+                              f"s3proxy.keystore-path={store}", "s3proxy.keystore-password=throwaway"])
 
 
 def s3_ready(stack):
@@ -76,7 +64,7 @@ def s3_ready(stack):
 
 TWINS = {
     "redis-tls": Server(("redis-tls",), nothing, redis_argv, redis_ready, nothing, signal.SIGTERM, 30),
-    "s3-tls": Server(("s3-tls",), s3_prepare, s3_argv, s3_ready, nothing, signal.SIGTERM, 90),
+    "s3-tls": Server(("s3-tls",), s3_prepare, lambda stack: s3_argv(stack, "s3-tls"), s3_ready, nothing, signal.SIGTERM, 90),
 }
 
 
