@@ -3,6 +3,7 @@
 try_all() runs every role's SELECT, INSERT, UPDATE and DELETE on every relation as tenant A and as
 nobody, and yields what came out otherwise than rights.py says.
 """
+import contextlib
 import itertools
 from typing import NamedTuple
 
@@ -21,6 +22,17 @@ COLUMNS = """
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1, a.attnum"""
+
+
+@contextlib.contextmanager
+def superuser(stack):
+    """A cursor in a transaction that is rolled back."""
+    with contextlib.closing(psycopg2.connect(stack.psql_url())) as conn:
+        conn.autocommit = True
+        with conn.cursor() as cur:
+            cur.execute("BEGIN")
+            yield cur
+            cur.execute("ROLLBACK")
 
 
 class Table(NamedTuple):

@@ -1,11 +1,9 @@
 """Break one thing at a time, and the checks of test_rows must say so: the rules about the catalogue,
 and, where a role can feel it, the rows themselves."""
 import collections
-import contextlib
 
 import catalogue
 import mutations
-import psycopg2
 import pytest
 import rows
 
@@ -21,12 +19,8 @@ def feel(cur, near, role=None):
 @pytest.fixture(name="cur")
 def make_cur(planted):
     """A superuser's cursor in a transaction that is rolled back."""
-    with contextlib.closing(psycopg2.connect(planted.psql_url())) as conn:
-        conn.autocommit = True
-        with conn.cursor() as cur:
-            cur.execute("BEGIN")
-            yield cur
-            cur.execute("ROLLBACK")
+    with rows.superuser(planted) as cur:
+        yield cur
 
 
 def test_unbroken_it_is_green(cur):

@@ -1,12 +1,10 @@
 """Backfill, backup and restore with the roles that are for it, by the very lines of docs/database.md."""
-import contextlib
 import os
 import re
 import subprocess
 
 import belt
 import catalogue
-import psycopg2
 import pytest
 import rig
 import rows
@@ -33,20 +31,9 @@ def shell(stack, lines, **more):
     return done.returncode, done.stdout + done.stderr
 
 
-@contextlib.contextmanager
-def superuser(stack):
-    """A cursor in a transaction that is rolled back."""
-    with contextlib.closing(psycopg2.connect(stack.psql_url())) as conn:
-        conn.autocommit = True
-        with conn.cursor() as cur:
-            cur.execute("BEGIN")
-            yield cur
-            cur.execute("ROLLBACK")
-
-
 def counts(stack):
     """Rows of every table of the suite and of sqitch."""
-    with superuser(stack) as cur:
+    with rows.superuser(stack) as cur:
         cur.execute("SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                     " WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'")
         found = {}
@@ -92,7 +79,7 @@ def test_backfill_by_another_role_changes_nothing(some_jobs, role):
 
 def test_backfill_by_the_owner_says_nothing_and_changes_nothing(some_jobs):
     """Why the number of rows is asserted: no error tells it."""
-    with superuser(some_jobs) as cur:
+    with rows.superuser(some_jobs) as cur:
         cur.execute("SET LOCAL ROLE esteira_owner")
         cur.execute("UPDATE intake.jobs SET partner = 'self' WHERE partner = 'own'")
         assert cur.rowcount == 0
@@ -173,7 +160,7 @@ def make_restored(plant, backup):
 
 def test_restored_has_every_row_and_every_policy(plant, restored):
     assert counts(plant.stack) == restored
-    with superuser(plant.stack) as cur:
+    with rows.superuser(plant.stack) as cur:
         assert catalogue.violations(cur) == []
         rows.plant(cur)
         assert rows.violations(cur, rows.Pretender(cur)) == []
