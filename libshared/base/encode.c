@@ -14,7 +14,7 @@ void encode_hex(const void *data, size_t len, char *ret_hex)
 	ret_hex[2 * len] = '\0';
 }
 
-static int hex_digit(char c)
+int encode_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -32,11 +32,11 @@ bool encode_hex_back(struct str hex, void *ret_data, size_t len)
 	if (hex.len != 2 * len)
 		return false;
 	for (size_t i = 0; i < hex.len; i++)
-		if (hex_digit(hex.ptr[i]) < 0)
+		if (encode_hex_digit(hex.ptr[i]) < 0)
 			return false;
 	for (size_t i = 0; i < len; i++)
-		bytes[i] = (unsigned char)(hex_digit(hex.ptr[2 * i]) << 4 |
-					   hex_digit(hex.ptr[2 * i + 1]));
+		bytes[i] = (unsigned char)(encode_hex_digit(hex.ptr[2 * i]) << 4 |
+					   encode_hex_digit(hex.ptr[2 * i + 1]));
 	return true;
 }
 

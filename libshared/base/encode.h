@@ -10,6 +10,9 @@
 /* Lower-case hex; ret_hex takes 2 * len + 1 bytes. */
 void encode_hex(const void *data, size_t len, char *ret_hex);
 
+/* The value of a hex digit of either case, -1 of anything else. */
+int encode_hex_digit(char c);
+
 /* Exactly 2 * len hex digits of either case into len bytes; false otherwise. */
 bool encode_hex_back(struct str hex, void *ret_data, size_t len);
 

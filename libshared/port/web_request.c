@@ -7,20 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 static struct err bad(const char *why)
 {
 	return err_reject(ERR_CODE_BAD_REQUEST, why);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The byte of a "%XX" at text[at], -1 when it is malformed. */
@@ -28,7 +19,7 @@ static int escape_at(struct str text, size_t at)
 {
 	if (text.len - at < 3)
 		return -1;
-	int high = hex_digit(text.ptr[at + 1]), low = hex_digit(text.ptr[at + 2]);
+	int high = encode_hex_digit(text.ptr[at + 1]), low = encode_hex_digit(text.ptr[at + 2]);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
@@ -105,7 +96,7 @@ static bool decoded_ok(struct str decoded)
 
 static bool literal_char(char c)
 {
-	return hex_digit(c) >= 0 || c == ':' || c == '.';
+	return encode_hex_digit(c) >= 0 || c == ':' || c == '.';
 }
 
 /* uri-host [ ":" port ] of RFC 3986, without user information; not empty. */
