@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/secure.h"
+#include "api/sse.h"
 #include "base/log.h"
 #include "frame/metrics.h"
 #include "frame/metrics_wire.h"
@@ -64,6 +65,10 @@ const struct conf_item intake_conf_items[] = {
 	{ "ESTEIRA_RATE_REDIS_MS", CONF_INT, AT(limits.rate_redis_ms), "100", 10, 60000, NULL,
 		"How long a rate limit waits for Redis before this process counts for itself, "
 		"milliseconds." },
+	{ "ESTEIRA_HTTP_STREAMS_TENANT_MAX", CONF_INT, AT(limits.tenant_streams), "128", 1,
+		SSE_STREAMS_MAX, NULL,
+		"Most event streams of a tenant in this process, of the 512 there are; one more is "
+		"answered 429." },
 	{ "ESTEIRA_PG_REQUEST_URL", CONF_LIVE, AT(pool.pg_url), "", 0, 0, NULL,
 		"Postgres URI of the role esteira_intake through PgBouncer, for what requests ask; "
 		"default ESTEIRA_PG_URL." },

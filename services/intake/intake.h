@@ -27,7 +27,8 @@ struct service_context;
 struct intake_limits {
 	int64_t line_bytes, header_bytes, header_fields;
 	int64_t header_ms, body_idle_ms;
-	int64_t rate_redis_ms; /* api/rate.h */
+	int64_t rate_redis_ms;	/* api/rate.h */
+	int64_t tenant_streams; /* api/sse.h */
 };
 
 /* Who may talk to the public port and how it and the servers we call are proven; all but

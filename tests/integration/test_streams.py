@@ -110,6 +110,27 @@ def test_what_watching_keys_costs(farm, watched):
         assert 2 <= lookups <= 2 * 4, seen
 
 
+def test_a_tenant_has_its_share_and_no_more(farm, watched):
+    """Of one process: another tenant still gets a stream there, and this one at another."""
+    farm.start("intake", 1, ESTEIRA_HTTP_STREAMS_TENANT_MAX="6")
+    here = belt.Client(farm.services["intake-1"].url, watched.maker.key, ENDS_S)
+    other = Watched(farm, "vizinho")
+    path = f"/v1/jobs/{watched.job_id}/events"
+    with contextlib.ExitStack() as stack:
+        some = [stack.enter_context(here.stream(watched.job_id)) for _ in range(6)]
+        refused = here.call("GET", path, 429)
+        refused.problem("too-many-streams")
+        assert int(refused.header("Retry-After")) >= 1
+        with other.client().stream(other.job_id), watched.client(instance=2).stream(watched.job_id):
+            pass
+        here.call("HEAD", path, 429)
+        assert len(some) == 6
+    belt.wait_for("room again", lambda: here.call("HEAD", path).status == 200)
+    farm.start("intake", 1)
+    watched.maker, other.maker = (belt.Client(farm.services["intake-1"].url, w.maker.key) for w in (watched, other))
+    other.end()
+
+
 def test_a_key_that_nobody_can_be_asked_about_ends(farm, watched):
     """Last. Postgres may have its end, so a stream does not outlive the promise."""
     client = watched.client()

@@ -18,7 +18,7 @@
 #include "port/web_reply.h"
 
 enum {
-	STREAMS_MAX = 512,
+	FULL_RETRY_AFTER_S = 5,
 	TICK_MS = 1000,
 	PING_MS = 15000,
 	REPLAY_TIMEOUT_MS = 5000,
@@ -381,15 +381,29 @@ static void start(struct sse *sse)
 		tail_add(hub->tail, &sse->watch);
 }
 
+static struct err find_place(const struct sse_hub *hub, struct tenant tenant)
+{
+	int64_t of_tenant = 0;
+
+	if (hub->count >= SSE_STREAMS_MAX || hub->stopped)
+		return err_retry(ERR_CODE_OVERLOADED, "");
+	for (const struct sse *sse = hub->first; sse != NULL; sse = sse->next)
+		of_tenant += tenant_eq(sse->ref.tenant, tenant);
+	return of_tenant < hub->api->intake->conf->limits.tenant_streams
+		       ? err_ok()
+		       : err_reject(ERR_CODE_TOO_MANY_STREAMS, "end one, or come again later");
+}
+
 static void reply(struct call *call)
 {
 	struct watch_call *w = (struct watch_call *)call;
-	const struct sse_hub *hub = call->api->streams;
-	bool full = hub->count >= STREAMS_MAX || hub->stopped;
-	struct sse *sse = full ? NULL : sse_new(w);
+	struct err e = find_place(call->api->streams, call->from.who.tenant);
+	struct sse *sse = e.kind == ERR_OK ? sse_new(w) : NULL;
 
-	if (full)
-		call_refuse(call->exchange, err_retry(ERR_CODE_OVERLOADED, ""));
+	if (e.kind == ERR_REJECT)
+		web_reply_retry_after(call->exchange, FULL_RETRY_AFTER_S);
+	if (e.kind != ERR_OK)
+		call_refuse(call->exchange, e);
 	else if (sse == NULL)
 		call_refuse(call->exchange, err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory"));
 	else

@@ -12,6 +12,8 @@
 
 struct sse_hub;
 
+enum { SSE_STREAMS_MAX = 512 }; /* of a process; a tenant has its share of them */
+
 extern const struct call_route sse_get;
 
 /* What all open streams share. Loop thread. ERR_FATAL out-of-memory. */
