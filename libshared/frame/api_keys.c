@@ -25,8 +25,10 @@ static const struct pg_statement count_live = { "api_keys_count",
 	" AND (expires_at IS NULL OR expires_at > statement_timestamp())" };
 static const struct pg_statement insert = { "api_keys_insert",
 	"INSERT INTO api_keys (tenant_id, key_id, key_hash, partner, scopes, expires_at,"
-	" created_by, rotated_from, created_at) VALUES ($1, $2, $3, $4,"
-	" string_to_array($5::text, ','), $6, $7, $8, clock_timestamp())"
+	" created_by, rotated_from, created_at, lineage) VALUES ($1, $2, $3, $4,"
+	" string_to_array($5::text, ','), $6, $7, $8, clock_timestamp(),"
+	" (SELECT coalesce(k.lineage, k.key_id) FROM api_keys k"
+	" WHERE k.tenant_id = $1 AND k.key_id = $8))"
 	" ON CONFLICT (tenant_id, key_id) DO NOTHING RETURNING " COLUMNS };
 static const struct pg_statement select_one = { "api_keys_get",
 	"SELECT " COLUMNS " FROM api_keys" OF_ONE " FOR UPDATE" };

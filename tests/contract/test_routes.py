@@ -47,7 +47,7 @@ def test_every_route_is_gated_or_open(table, contract):
     for route, (scope, limit) in table.items():
         assert (scope is None) == (limit is None), route
         assert scope in ("extract", "status", "events", "webhooks", "audit", "operate", "admin", None), route
-        assert limit in ("extract", "status", "default", None), route
+        assert limit in ("extract", "status", "default", "keys", None), route
         assert (scope is None) == (contract[route].get("security") == []), route
         assert (limit is None) == ("429" not in contract[route]["responses"]), route
 

@@ -134,6 +134,32 @@ def test_of_whom_is_counted_what(farm):
     assert split(spread([*some, *more], 8, webhooks)) == (4, 4)
 
 
+def test_no_other_key_keeps_its_owner_from_ending_it(farm):
+    """A stolen key for little uses up what is the tenant's, and what it may not ask for does not count."""
+    owner = tenant(farm, "dona", default=4)
+    stolen = clients(farm, farm.stack.key("dona", "webhooks"))
+    assert split(spread(stolen, 9, webhooks)) == (4, 5)
+    assert {a.status for a in spread(stolen, 9, lambda c: c.call("GET", "/v1/keys"))} == {403}
+    assert webhooks(owner[0]).status == 429
+    boss = clients(farm, farm.stack.key("dona", "admin"))
+    assert split(spread(boss, 9, lambda c: c.call("GET", "/v1/keys"))) == (4, 5)
+    ended = owner[1].call("DELETE", f"/v1/keys/{stolen[0].key[3:11]}", 200)
+    assert ended.header("RateLimit-Policy") == '"keys";q=4;w=60'
+    assert split(spread(owner, 6, lambda c: c.call("GET", "/v1/keys"))) == (3, 3)
+
+
+def test_a_rotation_is_no_fresh_minute(farm):
+    some = tenant(farm, "roda", extract=1, status=4, default=3)
+    assert split(spread(some, 6, jobs)) == (4, 2)
+    for turn in range(3):
+        made = some[turn].call("POST", f"/v1/keys/{some[0].key[3:11]}/rotate", 201, b"{}",
+                               {"Content-Type": "application/json"})
+        some = clients(farm, made.json()["key"])
+        assert split(spread(some, 6, jobs)) == (0, 6)
+    assert some[0].call("GET", "/v1/keys").status == 429
+    assert split(spread(clients(farm, farm.stack.key("roda", "status")), 6, jobs)) == (4, 2)
+
+
 def test_another_plan_counts(farm):
     some = tenant(farm, "cresce", status=2)
     assert split(spread(some, 4, jobs)) == (2, 2)

@@ -67,7 +67,7 @@ outreach.v1_attempts          intake:S
 COLUMNS = {
     ("intake.tenants", "lookup", "S"): "tenant_id slug state deadline_s plan",
     ("intake.api_keys", "intake", "U"): "expires_at revoked_at",
-    ("intake.api_keys", "lookup", "S"): "tenant_id key_id key_hash partner scopes expires_at revoked_at",
+    ("intake.api_keys", "lookup", "S"): "tenant_id key_id key_hash partner scopes expires_at revoked_at lineage",
     ("outreach.deliveries", "frame_outreach", "S"): "tenant_id delivery_id endpoint_id event_id round created_at",
 }
 # Permissive policies that let through less than everything, with what they ask for.

@@ -24,7 +24,7 @@ enum { JOB_COLUMNS_COUNT = 17 };
 static const struct pg_statement lookup = { "api_lookup",
 	"SELECT k.tenant_id, k.slug, k.partner, k.tenant_state, k.deadline_s,"
 	" array_to_string(k.scopes, ','), k.key_id, k.extract_per_min, k.status_per_min,"
-	" k.default_per_min FROM intake.key_lookup($1::bytea) k" };
+	" k.default_per_min, k.lineage FROM intake.key_lookup($1::bytea) k" };
 static const struct pg_statement select_job = { "api_job",
 	"SELECT " JOB_COLUMNS " FROM intake.jobs j WHERE j.tenant_id = $1 AND j.job_id = $2" };
 static const struct pg_statement select_has = { "api_has",
@@ -79,6 +79,7 @@ struct err api_store_lookup(
 			.extract_per_min = pg_get_int(rows, 0, 7),
 			.status_per_min = pg_get_int(rows, 0, 8),
 			.default_per_min = pg_get_int(rows, 0, 9),
+			.lineage = pg_get_text(rows, 0, 10),
 		};
 	return err_ok();
 }

@@ -15,7 +15,7 @@ struct pg;
 struct api_store_key {
 	bool found; /* else nothing below is set */
 	struct tenant tenant;
-	const char *slug, *partner, *tenant_state, *key_id;
+	const char *slug, *partner, *tenant_state, *key_id, *lineage;
 	unsigned scopes;
 	int64_t deadline_s;
 	int64_t extract_per_min, status_per_min, default_per_min; /* 0 = without limit */

@@ -44,10 +44,12 @@ struct err auth_check(
 		.deadline_s = row.deadline_s,
 		.limits = { [RATE_EXTRACT] = row.extract_per_min,
 			[RATE_STATUS] = row.status_per_min,
-			[RATE_DEFAULT] = row.default_per_min } };
+			[RATE_DEFAULT] = row.default_per_min,
+			[RATE_KEYS] = row.default_per_min } };
 	snprintf(who.slug, sizeof who.slug, "%s", row.slug);
 	snprintf(who.partner, sizeof who.partner, "%s", row.partner);
 	snprintf(who.key_id, sizeof who.key_id, "%s", row.key_id);
+	snprintf(who.lineage, sizeof who.lineage, "%s", row.lineage);
 	encode_hex(key->hash, sizeof key->hash, who.key_hash);
 	*ret_who = who;
 	return err_ok();

@@ -28,6 +28,7 @@ struct auth_who {
 	char slug[64];
 	char partner[256];
 	char key_id[API_KEYS_ID_BYTES];
+	char lineage[API_KEYS_ID_BYTES]; /* the first of those it took the place of, or itself */
 	char key_hash[DIGEST_HEX_BYTES];
 	int64_t limits[RATE_CLASSES]; /* a minute; 0 = none */
 };

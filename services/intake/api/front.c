@@ -84,7 +84,7 @@ static void on_key(struct key_cache_ask *part, struct err e, const struct auth_w
 	ask->rate.of = (struct rate_of){
 		.class = gate->class, .tenant = who->tenant, .limit = who->limits[gate->class]
 	};
-	memcpy(ask->rate.of.key_id, who->key_id, sizeof ask->rate.of.key_id);
+	memcpy(ask->rate.of.lineage, who->lineage, sizeof ask->rate.of.lineage);
 	ask->rate.done = on_rate;
 	rate_ask(ask->front->rate, &ask->rate);
 }

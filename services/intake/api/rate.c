@@ -69,7 +69,8 @@ struct rate_flight {
 
 /* --- names and texts --- */
 
-static const char *const names[RATE_CLASSES] = { "none", "extract", "status", "default" };
+static const char *const names[RATE_CLASSES] = { "none", "extract", "status", "default",
+	"keys" };
 
 const char *rate_class_name(enum rate_class class)
 {
@@ -78,7 +79,7 @@ const char *rate_class_name(enum rate_class class)
 
 static const char *key_of(const struct rate_of *of)
 {
-	return of->class == RATE_DEFAULT ? "" : of->key_id;
+	return of->class == RATE_DEFAULT ? "" : of->lineage;
 }
 
 static void window_key(const struct rate_of *of, uint8_t *ret_key)

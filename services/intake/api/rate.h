@@ -19,16 +19,18 @@ struct rate;
 struct rate_flight;
 struct redis_reply;
 
-/* What is counted together, a column of the route table. */
+/* What is counted together, a column of the route table. Of a key: with those it took the place of
+ * by rotation, which is no fresh minute. */
 enum rate_class {
 	RATE_NONE,    /* nothing: who asks is not known */
 	RATE_EXTRACT, /* of a key */
 	RATE_STATUS,  /* of a key */
 	RATE_DEFAULT, /* of a tenant */
+	RATE_KEYS,    /* of a key: no other can keep it from ending keys */
 	RATE_CLASSES,
 };
 
-/* "none", "extract", "status", "default". */
+/* "none", "extract", "status", "default", "keys". */
 const char *rate_class_name(enum rate_class class);
 
 enum { RATE_KEY_ID_BYTES = 9 };
@@ -37,7 +39,7 @@ enum { RATE_KEY_ID_BYTES = 9 };
 struct rate_of {
 	enum rate_class class; /* not RATE_NONE */
 	struct tenant tenant;
-	char key_id[RATE_KEY_ID_BYTES];
+	char lineage[RATE_KEY_ID_BYTES];
 	int64_t limit; /* a minute, at least 1 */
 };
 

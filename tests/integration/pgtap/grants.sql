@@ -96,7 +96,7 @@ SELECT results_eq(
 		('audit', 'inbox', 'esteira_intake', 'SELECT', 'event_id,grp,handled_at,tenant_id'),
 		('intake', 'api_keys', 'esteira_intake', 'UPDATE', 'expires_at,revoked_at'),
 		('intake', 'api_keys', 'esteira_lookup', 'SELECT',
-			'expires_at,key_hash,key_id,partner,revoked_at,scopes,tenant_id'),
+			'expires_at,key_hash,key_id,lineage,partner,revoked_at,scopes,tenant_id'),
 		('intake', 'jobs', 'esteira_ocr', 'SELECT', 'expires_at,job_id,key_half,status,tenant_id'),
 		('intake', 'tenant_keys', 'esteira_ocr', 'SELECT', 'destroyed_at,tenant_id,version,wrapped'),
 		('intake', 'tenant_keys', 'esteira_outreach', 'SELECT',

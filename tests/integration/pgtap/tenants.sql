@@ -233,7 +233,8 @@ SELECT is(lookup(change), wanted, 'key_lookup after ' || change) FROM (VALUES
 	('key_hash = sha256(''other'')', '0')) t(change, wanted);
 UPDATE intake.tenants SET state = 'suspended' WHERE tenant_id = a();
 SELECT results_eq($$ SELECT * FROM intake.key_lookup(sha256('tenant-a')) $$,
-	$$ SELECT a(), 'tenant-a', 'suspended', 600, '0123abcd', 'self', '{extract}'::text[], 30, 300, 100 $$,
+	$$ SELECT a(), 'tenant-a', 'suspended', 600, '0123abcd', 'self', '{extract}'::text[], 30, 300, 100,
+		'0123abcd' $$,
 	'key_lookup answers for a suspended tenant and says so');
 SELECT alike(try_as(role, '', 'SELECT FROM intake.key_lookup(''\x00'')'),
 	'permission denied%', role || ' may not look keys up')
