@@ -74,8 +74,9 @@ bool web_admit(struct web_exchange *exchange)
 	const struct web_conf *conf = &exchange->conn->pool->conf;
 	const struct web_request *request = exchange->request;
 	char allow[WEB_ROUTE_ALLOW_BYTES], detail[DETAIL_BYTES];
-	bool known = web_route_find(
-		conf->routes, request->method, request->decoded, &exchange->match, allow);
+	bool known = web_route_find(conf->routes, request->method, request->decoded,
+			     &exchange->match, allow) ||
+		     request->path.len == 0;
 	const struct web_route *route = exchange->match.route;
 
 	if (route == NULL && known) {

@@ -211,11 +211,18 @@ static enum web_parse_step scan(struct web_parse *parse, char c)
 	return size.kind == ERR_OK ? WEB_PARSE_MORE : fail(parse, size);
 }
 
-/* The head, its method replaced. */
+/* The head, its method replaced, and the target of a CONNECT to a host with it. */
 static llhttp_errno_t execute_head(struct web_parse *parse)
 {
-	const struct str shown = STR("POST");
+	bool hidden = parse->request->path.len == 0;
+	const struct str shown = hidden ? STR("POST /") : STR("POST");
 	size_t own = parse->request->method.len;
+	struct str rest;
+
+	if (hidden) {
+		const struct str line = { parse->head.ptr + own + 1, parse->head.len - own - 1 };
+		own += 1 + str_cut(line, ' ', &rest).len;
+	}
 	llhttp_errno_t code = llhttp_execute(&parse->http, shown.ptr, shown.len);
 
 	if (code != HPE_OK)

@@ -190,6 +190,11 @@ static bool method_ok(struct str method)
 	return method.len > 0;
 }
 
+static bool is_connect(const struct web_request *request)
+{
+	return str_eq(request->method, STR("CONNECT"));
+}
+
 static struct err parse_line(struct web_request *request, struct str line, char *decoded)
 {
 	struct str rest, version;
@@ -198,12 +203,12 @@ static struct err parse_line(struct web_request *request, struct str line, char 
 	struct str target = str_cut(rest, ' ', &version);
 	if (!method_ok(request->method) || target.len == 0)
 		return bad("The request line is malformed.");
-	if (str_eq(request->method, STR("CONNECT")))
-		return bad("This is no proxy.");
 	if (str_eq(version, STR("HTTP/1.1")))
 		request->minor_version = 1;
 	else if (!str_eq(version, STR("HTTP/1.0")))
 		return bad("The HTTP version is not taken.");
+	if (is_connect(request) && authority_ok(target))
+		return err_ok();
 	return parse_target(request, target, decoded);
 }
 
@@ -332,7 +337,8 @@ struct err web_request_new(struct str head, size_t max_fields, struct web_reques
 	struct str rest = { text, head.len };
 	request->content_length = -1;
 	struct err e = parse_line(request, take_line(&rest), text + head.len);
-	request->keep_alive = request->minor_version == 1;
+	/* what follows a CONNECT would be somebody else's, had it been taken (RFC 9110, 9.3.6) */
+	request->keep_alive = request->minor_version == 1 && !is_connect(request);
 	if (e.kind == ERR_OK)
 		e = parse_fields(request, rest);
 	if (e.kind != ERR_OK) {

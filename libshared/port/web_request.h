@@ -15,8 +15,9 @@ struct web_request_field {
 };
 
 struct web_request {
-	struct str method;  /* a token, any case */
-	struct str path;    /* as sent, starts with "/" */
+	struct str method; /* a token, any case */
+	struct str
+		path; /* as sent, starts with "/"; empty of CONNECT to a host, which names none */
 	struct str decoded; /* path, percent-decoded once: UTF-8, no control characters, no dot
 			       segments */
 	struct str query; /* as sent, well-formed escapes of UTF-8, without "?"; ptr NULL when there
