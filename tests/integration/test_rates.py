@@ -300,9 +300,33 @@ def test_without_redis_each_process_limits(farm):
         assert all(decisions(farm, i, "local") >= 20 for i in REPLICAS)
     finally:
         farm.stack.start_one("redis")
+    wait_for_redis(farm, tenant(farm, "outra", status=9))
+    assert split(spread(used[:1], 10, jobs)) == (0, 10)
+    for client in some:  # what passed without it still counts: no second minute
+        assert split(spread([client], 20, jobs)) == (0, 20)
+    fresh = tenant(farm, "recente", status=4)
+    assert split(spread(fresh, 9, jobs)) == (4, 5)
 
-    def counted_there():
-        before = decisions(farm, 1, "redis")
-        jobs(used[0])
-        return decisions(farm, 1, "redis") > before
-    belt.wait_for("Redis to count again", counted_there)
+
+def test_a_minute_that_was_begun_without_redis_is_ended_with_it(farm):
+    """Of many at once no more pass than were left, and none is counted twice."""
+    some = tenant(farm, "dividida", status=10)
+    assert split(spread(some[:1], 4, jobs)) == (4, 0)
+    farm.stack.kill_one("redis")
+    try:
+        assert split(spread(some[:1], 3, jobs)) == (3, 0)
+    finally:
+        farm.stack.start_one("redis")
+    wait_for_redis(farm, tenant(farm, "outra-vez", status=9))
+    assert split(spread(some[:1], 12, jobs)) == (3, 9)  # Redis has forgotten the four, the process has not
+    assert split(spread(some[1:2], 12, jobs)) == (7, 5)
+
+
+def wait_for_redis(farm, some):
+    """Until each replica counts there again."""
+    def counted_there(instance):
+        before = decisions(farm, instance, "redis")
+        jobs(some[instance - 1])
+        return decisions(farm, instance, "redis") > before
+    for instance in REPLICAS:
+        belt.wait_for("Redis to count again", lambda i=instance: counted_there(i))

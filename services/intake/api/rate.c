@@ -18,6 +18,7 @@ enum {
 	NUMBER_BYTES = 24,
 	REPLY_NUMBERS = 4,
 	WINDOW_MS = WINDOW_S * 1000,
+	BESIDE_MS = WINDOW_MS + 1000, /* a second counts until it is wholly old */
 };
 
 /* The list holds when each request passed, microseconds, oldest first. What is too old is taken off
@@ -56,6 +57,8 @@ struct rate {
 	struct window *window;
 	struct metric *decisions;
 	int64_t timeout_ms;
+	int64_t redis_id;	 /* of the connection that was last asked over; 0 = none */
+	int64_t beside_until_ms; /* until then this process counts beside Redis */
 	char sha[DIGEST_SHA1_HEX_BYTES];
 };
 
@@ -65,12 +68,14 @@ struct rate_flight {
 	struct rate_ask *ask; /* NULL: nobody waits for it any more */
 	struct rate_of of;
 	bool whole; /* the script itself was sent */
+	bool taken; /* counted here before it was sent, with this verdict */
+	struct window_verdict here;
+	int64_t taken_ms;
 };
 
 /* --- names and texts --- */
 
-static const char *const names[RATE_CLASSES] = { "none", "extract", "status", "default",
-	"keys" };
+static const char *const names[RATE_CLASSES] = { "none", "extract", "status", "default", "keys" };
 
 const char *rate_class_name(enum rate_class class)
 {
@@ -136,6 +141,17 @@ bool rate_read_reply(const struct redis_reply *reply, int64_t limit, struct wind
 
 /* --- decisions --- */
 
+/* Both let it pass, or one does not: what is left is the lesser, what is to wait the longer. */
+static void narrow(struct window_verdict *verdict, const struct window_verdict *other)
+{
+	if (other->left < verdict->left)
+		verdict->left = other->left;
+	if (other->wait_ms > verdict->wait_ms)
+		verdict->wait_ms = other->wait_ms;
+	if (other->reset_ms > verdict->reset_ms)
+		verdict->reset_ms = other->reset_ms;
+}
+
 static void decide(struct rate *rate, struct rate_ask *ask, const char *where,
 	const struct window_verdict *verdict)
 {
@@ -156,16 +172,42 @@ static void decide_here(struct rate *rate, struct rate_ask *ask)
 }
 
 /* What passed there counts here as well, should Redis go away in the next minute. */
-static void decide_there(
-	struct rate *rate, struct rate_ask *ask, const struct window_verdict *verdict)
+static void decide_there(struct rate *rate, const struct rate_flight *flight, struct rate_ask *ask,
+	struct window_verdict *verdict)
 {
+	int64_t now_ms = clock_mono_ms();
 	uint8_t key[WINDOW_KEY_BYTES];
 
-	if (verdict->passed) {
-		window_key(&ask->of, key);
-		window_note(rate->window, key, clock_mono_ms());
-	}
+	window_key(&ask->of, key);
+	if (!flight->taken && verdict->passed)
+		window_note(rate->window, key, now_ms);
+	if (flight->taken && !verdict->passed)
+		window_return(rate->window, key, flight->taken_ms, now_ms);
+	if (flight->taken)
+		narrow(verdict, &flight->here);
 	decide(rate, ask, "redis", verdict);
+}
+
+/* What Redis knows of the last minute is not all that passed. */
+static void note_away(struct rate *rate)
+{
+	rate->beside_until_ms = clock_mono_ms() + BESIDE_MS;
+}
+
+/* reply NULL: there is none. */
+static void settle(
+	struct rate_flight *flight, struct rate_ask *ask, const struct redis_reply *reply)
+{
+	struct window_verdict verdict;
+
+	if (reply == NULL)
+		note_away(flight->rate);
+	if (reply != NULL && rate_read_reply(reply, ask->of.limit, &verdict))
+		decide_there(flight->rate, flight, ask, &verdict);
+	else if (flight->taken)
+		decide(flight->rate, ask, "local", &flight->here);
+	else
+		decide_here(flight->rate, ask);
 }
 
 static void send(struct rate_flight *flight);
@@ -173,9 +215,7 @@ static void send(struct rate_flight *flight);
 static void on_reply(void *arg, struct err result, const struct redis_reply *reply)
 {
 	struct rate_flight *flight = arg;
-	struct rate *rate = flight->rate;
 	struct rate_ask *ask = flight->ask;
-	struct window_verdict verdict;
 	bool answered = result.kind == ERR_OK;
 
 	if (answered && ask != NULL && !flight->whole && reply->kind == REDIS_ERROR &&
@@ -184,14 +224,11 @@ static void on_reply(void *arg, struct err result, const struct redis_reply *rep
 		send(flight);
 		return;
 	}
+	if (ask != NULL) {
+		ask->flight = NULL;
+		settle(flight, ask, answered ? reply : NULL);
+	}
 	free(flight);
-	if (ask == NULL)
-		return;
-	ask->flight = NULL;
-	if (answered && rate_read_reply(reply, ask->of.limit, &verdict))
-		decide_there(rate, ask, &verdict);
-	else
-		decide_here(rate, ask);
 }
 
 static void send(struct rate_flight *flight)
@@ -215,15 +252,42 @@ static void send(struct rate_flight *flight)
 		on_reply, flight);
 }
 
+/* What passed here while Redis was away is not known there, and one that was started anew knows of
+ * nothing: for a minute both have to let one pass. It is counted here first, so that of many at
+ * once no more are sent than may pass. False: refused, and answered. */
+static bool take_beside(struct rate *rate, struct rate_flight *flight)
+{
+	int64_t now_ms = clock_mono_ms(), id = redis_id(rate->redis);
+	uint8_t key[WINDOW_KEY_BYTES];
+
+	if (rate->redis_id != 0 && id != rate->redis_id)
+		note_away(rate);
+	rate->redis_id = id;
+	if (now_ms >= rate->beside_until_ms)
+		return true;
+	window_key(&flight->of, key);
+	flight->taken = true;
+	flight->taken_ms = now_ms;
+	flight->here = window_take(rate->window, key, flight->of.limit, now_ms);
+	if (!flight->here.passed)
+		decide(rate, flight->ask, "local", &flight->here);
+	return flight->here.passed;
+}
+
 void rate_ask(struct rate *rate, struct rate_ask *ask)
 {
 	struct rate_flight *flight = redis_is_up(rate->redis) ? calloc(1, sizeof *flight) : NULL;
 
 	if (flight == NULL) {
+		note_away(rate);
 		decide_here(rate, ask);
 		return;
 	}
 	*flight = (struct rate_flight){ .rate = rate, .ask = ask, .of = ask->of };
+	if (!take_beside(rate, flight)) {
+		free(flight);
+		return;
+	}
 	ask->flight = flight;
 	send(flight);
 }

@@ -2,7 +2,8 @@
  * Rate limits: a sliding window of 60 s, exact over all replicas, because the log of what passed is
  * a list in Redis that one script reads and extends by Redis's own clock, in one round trip. While
  * Redis is away or slower than ESTEIRA_RATE_REDIS_MS each process counts for itself (window.h): the
- * limit is then per process, but there is one. Loop thread only.
+ * limit is then per process, but there is one. When Redis is back, for a minute what a
+ * process has let pass counts beside what Redis knows. Loop thread only.
  */
 #ifndef ESTEIRA_INTAKE_API_RATE_H
 #define ESTEIRA_INTAKE_API_RATE_H

@@ -37,16 +37,26 @@ static size_t set_of(const uint8_t *key)
 	return (size_t)(hash % SETS);
 }
 
-static struct counter *find(struct window *window, const uint8_t *key)
+static struct counter *find_known(struct window *window, const uint8_t *key)
 {
-	struct counter *set = window->sets[set_of(key)], *place = set;
+	struct counter *set = window->sets[set_of(key)];
 
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < WAYS; i++)
 		if (set[i].used && memcmp(set[i].key, key, WINDOW_KEY_BYTES) == 0)
 			return &set[i];
+	return NULL;
+}
+
+static struct counter *find(struct window *window, const uint8_t *key)
+{
+	struct counter *set = window->sets[set_of(key)], *place = find_known(window, key);
+
+	if (place != NULL)
+		return place;
+	place = set;
+	for (size_t i = 0; i < WAYS; i++)
 		if (!set[i].used || (place->used && set[i].now_s < place->now_s))
 			place = &set[i];
-	}
 	*place = (struct counter){ .used = true };
 	memcpy(place->key, key, WINDOW_KEY_BYTES);
 	return place;
@@ -118,4 +128,19 @@ struct window_verdict window_take(
 void window_note(struct window *window, const uint8_t *key, int64_t now_ms)
 {
 	count(look(window, key, now_ms));
+}
+
+void window_return(struct window *window, const uint8_t *key, int64_t taken_ms, int64_t now_ms)
+{
+	struct counter *counter = find_known(window, key);
+	int64_t second = taken_ms / 1000;
+
+	if (counter == NULL)
+		return;
+	advance(counter, now_ms / 1000);
+	uint32_t *slot = &counter->slots[second % SLOTS];
+	if (counter->now_s - second >= SLOTS || *slot == 0)
+		return;
+	(*slot)--;
+	counter->sum--;
 }

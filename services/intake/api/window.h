@@ -1,8 +1,8 @@
 /*
  * How many requests somebody made within the last minute, in this process alone: what limits when
- * Redis cannot be asked. Counted by the second, a second counts until it is wholly 60 s old, so in
- * no 60 s more than the limit pass. Memory is bounded: whoever was not seen for longest makes room.
- * Loop thread only.
+ * Redis cannot be asked, and beside Redis for a minute after. Counted by the second, a second
+ * counts until it is wholly 60 s old, so in no 60 s more than the limit pass. Memory is bounded:
+ * whoever was not seen for longest makes room. Loop thread only.
  */
 #ifndef ESTEIRA_INTAKE_API_WINDOW_H
 #define ESTEIRA_INTAKE_API_WINDOW_H
@@ -39,5 +39,8 @@ struct window_verdict window_take(
 
 /* Counts one that passed elsewhere, without asking. */
 void window_note(struct window *window, const uint8_t *key, int64_t now_ms);
+
+/* Takes back one that window_take counted at taken_ms: it was refused elsewhere. */
+void window_return(struct window *window, const uint8_t *key, int64_t taken_ms, int64_t now_ms);
 
 #endif

@@ -67,6 +67,24 @@ START_TEST(test_noted_ones_count)
 }
 END_TEST
 
+/* As if it had never come; what is old by then is gone already. */
+START_TEST(test_one_that_is_taken_back)
+{
+	struct window *window = window_new();
+
+	for (int i = 0; i < LIMIT; i++)
+		ck_assert(window_take(window, key, LIMIT, START_MS + i * 1000).passed);
+	window_return(window, key, START_MS + 1000, START_MS + 9000);
+	ck_assert(window_take(window, key, LIMIT, START_MS + 9000).passed);
+	ck_assert(!window_take(window, key, LIMIT, START_MS + 9000).passed);
+	window_return(window, key, START_MS + 1000, START_MS + 9000); /* there is none */
+	ck_assert(!window_take(window, key, LIMIT, START_MS + 9000).passed);
+	window_return(window, key, START_MS + 1000, START_MS + 62000); /* its slot is another's */
+	ck_assert_int_eq(window_take(window, key, LIMIT, START_MS + 62000).left, 0);
+	window_free(window);
+}
+END_TEST
+
 START_TEST(test_keys_are_counted_apart)
 {
 	struct window *window = window_new();
@@ -120,6 +138,7 @@ int main(void)
 		{ test_the_limit_and_no_more, 0 },
 		{ test_no_sixty_seconds_have_more, 20 },
 		{ test_noted_ones_count, 0 },
+		{ test_one_that_is_taken_back, 0 },
 		{ test_keys_are_counted_apart, 0 },
 		{ test_the_least_recent_makes_room, 0 },
 		{ test_a_limit_that_sinks, 0 },
