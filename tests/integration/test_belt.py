@@ -195,6 +195,21 @@ def test_list_by_pages(plant, jobs):
         if job["status"] == "failed"}
 
 
+def test_a_cursor_is_of_its_list_and_filters(plant):
+    """Elsewhere it would only look as if it meant something."""
+    client = belt.Client(plant.client().url, plant.stack.key("alfa", "extract,status,audit,operate,admin"))
+    lists = ("/v1/jobs?", "/v1/jobs?status=completed&", "/v1/dead-letters?", "/v1/keys?")
+    while "next_cursor" not in client.get("/v1/jobs?status=completed&limit=1"):
+        belt.finish(client, client.send(belt.tiny_pdf("Mais uma folha")))
+    plant.stack.key("alfa")
+    for own in lists:
+        cursor = client.get(own + "limit=1").get("next_cursor")
+        for asked in lists if cursor else ():
+            answer = client.call("GET", f"{asked}limit=3&cursor={cursor}", 200 if asked == own else 400)
+            if asked != own:
+                answer.problem("bad-parameter")
+
+
 def test_list_refuses_bad_parameters(plant):
     client, other = plant.client(), plant.client("beta")
     for query in ("limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "status=done",

@@ -49,7 +49,8 @@ def test_deliveries_are_paged(plant):
     cursor = client.get(path + "?limit=1")["next_cursor"]
     foreign = make(plant.client("beta"))["id"]
     plant.client("beta").call("GET", f"/v1/webhooks/{foreign}/deliveries?cursor={cursor}", 400).problem("bad-parameter")
-    for query in ("limit=0", "limit=201", "limit=x", "state=gone", "state=", "cursor=x"):
+    client.call("GET", f"/v1/webhooks/{other}/deliveries?cursor={cursor}", 400).problem("bad-parameter")
+    for query in ("limit=0", "limit=201", "limit=x", "state=gone", "state=", "cursor=x", f"state=failed&cursor={cursor}"):
         client.call("GET", f"{path}?{query}", 400).problem("bad-parameter")
 
 

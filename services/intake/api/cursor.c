@@ -8,7 +8,8 @@
 
 enum {
 	TIME_BYTES = 8,
-	PLACE_BYTES = TIME_BYTES + 16,
+	ID_BYTES = 16,
+	PLACE_BYTES = TIME_BYTES + ID_BYTES,
 	MAC_BYTES = 16,
 	ALL = PLACE_BYTES + MAC_BYTES
 };
@@ -21,31 +22,32 @@ struct cursor cursor_start(void)
 	return (struct cursor){ .created_us = start_us };
 }
 
-static void authenticate(
-	const uint8_t *key, struct tenant tenant, const uint8_t *place, uint8_t *ret_mac)
+static void authenticate(const uint8_t *key, const struct cursor_scope *scope, const uint8_t *place,
+	uint8_t *ret_mac)
 {
-	char text[sizeof tenant.id.bytes + PLACE_BYTES];
+	char text[ID_BYTES + PLACE_BYTES + DIGEST_BYTES];
 
-	memcpy(text, tenant.id.bytes, sizeof tenant.id.bytes);
-	memcpy(text + sizeof tenant.id.bytes, place, PLACE_BYTES);
+	memcpy(text, scope->tenant.id.bytes, ID_BYTES);
+	memcpy(text + ID_BYTES, place, PLACE_BYTES);
+	digest_sha256(str_of(scope->list), (uint8_t *)text + ID_BYTES + PLACE_BYTES);
 	digest_hmac_sha256((struct str){ (const char *)key, CURSOR_KEY_BYTES },
 		(struct str){ text, sizeof text }, ret_mac);
 }
 
-void cursor_format(
-	const uint8_t *key, struct tenant tenant, const struct cursor *cursor, char *ret_text)
+void cursor_format(const uint8_t *key, const struct cursor_scope *scope,
+	const struct cursor *cursor, char *ret_text)
 {
 	uint8_t bytes[PLACE_BYTES + DIGEST_BYTES];
 
 	for (unsigned i = 0; i < TIME_BYTES; i++)
 		bytes[i] = (uint8_t)((uint64_t)cursor->created_us >> (8 * (TIME_BYTES - 1 - i)));
 	memcpy(bytes + TIME_BYTES, cursor->job_id.bytes, sizeof cursor->job_id.bytes);
-	authenticate(key, tenant, bytes, bytes + PLACE_BYTES);
+	authenticate(key, scope, bytes, bytes + PLACE_BYTES);
 	encode_base64url(bytes, ALL, ret_text);
 }
 
-struct err cursor_parse(
-	const uint8_t *key, struct tenant tenant, struct str text, struct cursor *ret_cursor)
+struct err cursor_parse(const uint8_t *key, const struct cursor_scope *scope, struct str text,
+	struct cursor *ret_cursor)
 {
 	const struct err refused = err_reject(ERR_CODE_BAD_PARAMETER, "cursor is not valid here");
 	uint8_t bytes[ALL], mac[DIGEST_BYTES];
@@ -54,7 +56,7 @@ struct err cursor_parse(
 
 	if (!encode_base64url_back(text, bytes, sizeof bytes, &len) || len != ALL)
 		return refused;
-	authenticate(key, tenant, bytes, mac);
+	authenticate(key, scope, bytes, mac);
 	if (!digest_equal(mac, bytes + PLACE_BYTES, MAC_BYTES) && !sabotage_is("cursor_check"))
 		return refused;
 	for (unsigned i = 0; i < TIME_BYTES; i++)

@@ -115,21 +115,15 @@ static struct err list_parse(struct call *call)
 	static const char *const states[] = { "open", "redriving", "redriven", "discarded", NULL };
 	struct list *list = (struct list *)call;
 
-	TRY(query_page_begin(&list->page, LIST_MAX_BYTES));
+	TRY(query_page_begin(&list->page, "/v1/dead-letters", LIST_MAX_BYTES));
 	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of dead letters");
 	if (!query_text(call->exchange, "class", list->class, sizeof list->class) ||
 		(list->class[0] != '\0' && !err_class_is_known(list->class)))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "class is not a class of errors");
-	return query_page_cursor(&list->page);
-}
-
-static void write_next(struct list *list, const struct cursor *last)
-{
-	query_page_next(&list->page, "/v1/dead-letters", last);
 	query_page_filter(&list->page, "state", list->state);
 	query_page_filter(&list->page, "class", list->class);
-	query_page_end(&list->page);
+	return query_page_cursor(&list->page);
 }
 
 /* One row more than asked for says whether there is a next page. */
@@ -144,8 +138,8 @@ static struct err write_list(struct list *list, const struct deadletters_store_l
 	}
 	buf_add_str(&list->page.body, STR("]"));
 	if (rows->count > count)
-		write_next(list, &(struct cursor){ rows->created_us[count - 1],
-					 rows->letters[count - 1].id });
+		query_page_next(&list->page, &(struct cursor){ rows->created_us[count - 1],
+						     rows->letters[count - 1].id });
 	buf_add_str(&list->page.body, STR("}"));
 	return buf_check(&list->page.link);
 }

@@ -110,17 +110,11 @@ static struct err list_parse(struct call *call)
 		NULL };
 	struct list *list = (struct list *)call;
 
-	TRY(query_page_begin(&list->page, LIST_MAX_BYTES));
+	TRY(query_page_begin(&list->page, "/v1/jobs", LIST_MAX_BYTES));
 	if (!query_word(call->exchange, "status", statuses, list->status, sizeof list->status))
 		return err_reject(ERR_CODE_BAD_PARAMETER, "status is not a status of jobs");
-	return query_page_cursor(&list->page);
-}
-
-static void write_next(struct list *list, const struct cursor *last)
-{
-	query_page_next(&list->page, "/v1/jobs", last);
 	query_page_filter(&list->page, "status", list->status);
-	query_page_end(&list->page);
+	return query_page_cursor(&list->page);
 }
 
 /* One row more than asked for says whether there is a next page. */
@@ -135,8 +129,8 @@ static struct err write_list(struct list *list, const struct api_store_list *row
 	}
 	buf_add_str(&list->page.body, STR("]"));
 	if (rows->count > count)
-		write_next(list, &(struct cursor){ rows->created_us[count - 1],
-					 rows->jobs[count - 1].job_id });
+		query_page_next(&list->page, &(struct cursor){ rows->created_us[count - 1],
+						     rows->jobs[count - 1].job_id });
 	buf_add_str(&list->page.body, STR("}"));
 	return buf_check(&list->page.link);
 }

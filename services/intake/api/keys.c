@@ -326,7 +326,7 @@ static struct err list_parse(struct call *call)
 {
 	struct query_page *page = (struct query_page *)call;
 
-	TRY(query_page_begin(page, LIST_MAX_BYTES));
+	TRY(query_page_begin(page, "/v1/keys", LIST_MAX_BYTES));
 	return query_page_cursor(page);
 }
 
@@ -363,8 +363,7 @@ static struct err write_list(struct query_page *page, const struct api_keys_rows
 	buf_add_str(&page->body, STR("]"));
 	if (rows->count > count) {
 		const struct cursor last = cursor_of(&rows->items[count - 1]);
-		query_page_next(page, "/v1/keys", &last);
-		query_page_end(page);
+		query_page_next(page, &last);
 	}
 	buf_add_str(&page->body, STR("}"));
 	TRY(buf_check(&page->link));

@@ -1,5 +1,6 @@
 #include "api/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -43,11 +44,26 @@ static struct err read_limit(struct web_exchange *exchange, uint64_t *ret_limit)
 	return err_ok();
 }
 
-struct err query_page_begin(struct query_page *page, size_t body_max_bytes)
+struct err query_page_begin(struct query_page *page, const char *path, size_t body_max_bytes)
 {
 	page->body = BUF(body_max_bytes);
 	page->link = BUF(QUERY_LINK_MAX_BYTES);
+	snprintf(page->path, sizeof page->path, "%s", path);
+	snprintf(page->list, sizeof page->list, "%s", path);
 	return read_limit(page->call.exchange, &page->limit);
+}
+
+void query_page_filter(struct query_page *page, const char *name, const char *value)
+{
+	size_t len = strlen(page->list);
+
+	if (value[0] != '\0')
+		snprintf(page->list + len, sizeof page->list - len, "&%s=%s", name, value);
+}
+
+static struct cursor_scope scope_of(const struct query_page *page)
+{
+	return (struct cursor_scope){ page->call.from.who.tenant, page->list };
 }
 
 struct err query_page_cursor(struct query_page *page)
@@ -59,31 +75,23 @@ struct err query_page_cursor(struct query_page *page)
 
 struct err query_page_after(const struct query_page *page, struct cursor *ret_after)
 {
+	const struct cursor_scope scope = scope_of(page);
+
 	*ret_after = cursor_start();
 	if (page->cursor[0] == '\0')
 		return err_ok();
-	return cursor_parse(page->call.api->cursor_key, page->call.from.who.tenant,
-		str_of(page->cursor), ret_after);
+	return cursor_parse(page->call.api->cursor_key, &scope, str_of(page->cursor), ret_after);
 }
 
-void query_page_next(struct query_page *page, const char *path, const struct cursor *last)
+void query_page_next(struct query_page *page, const struct cursor *last)
 {
+	const struct cursor_scope scope = scope_of(page);
 	char cursor[CURSOR_TEXT_BYTES];
 
-	cursor_format(page->call.api->cursor_key, page->call.from.who.tenant, last, cursor);
+	cursor_format(page->call.api->cursor_key, &scope, last, cursor);
 	buf_addf(&page->body, ",\"next_cursor\":\"%s\"", cursor);
-	buf_addf(&page->link, "<%s?limit=%d&cursor=%s", path, (int)page->limit, cursor);
-}
-
-void query_page_filter(struct query_page *page, const char *name, const char *value)
-{
-	if (value[0] != '\0')
-		buf_addf(&page->link, "&%s=%s", name, value);
-}
-
-void query_page_end(struct query_page *page)
-{
-	buf_addf(&page->link, ">; rel=\"next\"");
+	buf_addf(&page->link, "<%s?limit=%d&cursor=%s%s>; rel=\"next\"", page->path,
+		(int)page->limit, cursor, page->list + strlen(page->path));
 }
 
 void query_page_reply(struct call *call)

@@ -30,23 +30,16 @@ static struct err list_parse(struct call *call)
 {
 	static const char *const states[] = { "pending", "delivered", "failed", "cancelled", NULL };
 	struct list *list = (struct list *)call;
+	char id[ID_TEXT_BYTES], path[sizeof list->page.path];
 
 	TRY(webhooks_id(call->exchange, "id", &list->endpoint_id));
-	TRY(query_page_begin(&list->page, LIST_MAX_BYTES));
-	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
-		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of deliveries");
-	return query_page_cursor(&list->page);
-}
-
-static void write_next(struct list *list, const struct cursor *last)
-{
-	char id[ID_TEXT_BYTES], path[96];
-
 	id_format(list->endpoint_id, id);
 	snprintf(path, sizeof path, "/v1/webhooks/%s/deliveries", id);
-	query_page_next(&list->page, path, last);
+	TRY(query_page_begin(&list->page, path, LIST_MAX_BYTES));
+	if (!query_word(call->exchange, "state", states, list->state, sizeof list->state))
+		return err_reject(ERR_CODE_BAD_PARAMETER, "state is not a state of deliveries");
 	query_page_filter(&list->page, "state", list->state);
-	query_page_end(&list->page);
+	return query_page_cursor(&list->page);
 }
 
 /* One row more than asked for says whether there is a next page. */
@@ -61,8 +54,8 @@ static struct err write_list(struct list *list, const struct deliveries_store_li
 	}
 	buf_add_str(&list->page.body, STR("]"));
 	if (rows->count > count)
-		write_next(list, &(struct cursor){ rows->created_us[count - 1],
-					 rows->items[count - 1].delivery_id });
+		query_page_next(&list->page, &(struct cursor){ rows->created_us[count - 1],
+						     rows->items[count - 1].delivery_id });
 	buf_add_str(&list->page.body, STR("}"));
 	return buf_check(&list->page.link);
 }
