@@ -42,13 +42,13 @@ void api_note_request(struct api *api, struct web_exchange *exchange, char *ret_
 {
 	struct arena *arena = web_arena(exchange);
 	struct api_note *note = arena == NULL ? NULL : arena_alloc(arena, sizeof *note);
-	struct span span;
+	struct span spare, *span = note == NULL ? &spare : &note->span;
 
 	span_begin(service_spans(api->intake->service), OTLP_SERVER,
-		web_header(exchange, "traceparent"), &span);
-	trace_format(span.trace, ret_traceparent);
+		web_header(exchange, "traceparent"), span);
+	trace_format(span->trace, ret_traceparent);
 	if (note != NULL)
-		*note = (struct api_note){ .span = span };
+		note->tenant[0] = '\0';
 	web_set_user(exchange, note);
 }
 
