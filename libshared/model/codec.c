@@ -363,17 +363,38 @@ static bool too_deep(struct str json)
 	return false;
 }
 
+/* What a document that means something to others is not taken for; no word of it is in the answer.
+ */
+static const char *why_not(const json_error_t *error)
+{
+	switch (json_error_code(error)) {
+	case json_error_numeric_overflow:
+		return "a number in the JSON does not fit into 64 bits";
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "a text in the JSON holds the character U+0000, which is not taken";
+	case json_error_duplicate_key:
+		return "an object in the JSON has a key twice";
+	case json_error_invalid_utf8:
+		return "the JSON is not UTF-8";
+	default:
+		return "not well-formed JSON";
+	}
+}
+
 static struct err parse(struct str json, json_t **ret_tree)
 {
 	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY; /* null: it is no object */
+
+	json_error_t error;
 
 	if (json.len == 0)
 		return err_reject(ERR_CODE_BAD_RECORD, "there is no JSON, it is empty");
 	if (too_deep(json))
 		return err_reject(ERR_CODE_BAD_RECORD, "the JSON is nested too deeply");
-	json_t *tree = json_loadb(json.ptr, json.len, flags, NULL);
+	json_t *tree = json_loadb(json.ptr, json.len, flags, &error);
 	if (tree == NULL)
-		return err_reject(ERR_CODE_BAD_RECORD, "not well-formed JSON, or a key twice");
+		return err_reject(ERR_CODE_BAD_RECORD, why_not(&error));
 	*ret_tree = tree;
 	return err_ok();
 }

@@ -89,6 +89,12 @@ def test_a_body_that_is_none(admin, body):
     admin.call("POST", "/v1/keys", 400, body, {"Content-Type": "application/json"}).problem("bad-request")
 
 
+@pytest.mark.parametrize("scope,said", [('1' * 30, "64 bits"), ('"a\\u0000"', "U+0000")])
+def test_a_body_says_why_it_is_none(admin, scope, said):
+    answer = admin.call("POST", "/v1/keys", 400, f'{{"scopes":[{scope}]}}'.encode(), {"Content-Type": "application/json"})
+    assert said in answer.problem("bad-request")["detail"]
+
+
 def test_other_bodies(admin):
     admin.call("POST", "/v1/keys", 415, b"{}", {"Content-Type": "text/plain"}).problem("unsupported-media-type")
     admin.call("POST", "/v1/keys", 413, b" " * 5000, {"Content-Type": "application/json"}).problem("body-too-large")

@@ -219,7 +219,10 @@ def test_two_idempotency_keys(plant):
 
 @pytest.mark.parametrize("body,said", [
     (b"null", "not an object"), (b"5", "not an object"), (b"[null]", "not an object"),
-    (b"[" * 40 + b"]" * 40, "deep"), (b"{", "not well-formed")])
+    (b"[" * 40 + b"]" * 40, "deep"), (b"{", "not well-formed"),
+    (json.dumps({**charge("x"), "more": 10 ** 30}).encode(), "64 bits"),
+    (json.dumps({**charge("x"), "more": "a\0b"}).encode(), "U+0000"),
+    (json.dumps(charge("x"))[:-1].encode() + b',"id":"y"}', "a key twice")])
 def test_refusals_say_what_is_wrong(plant, body, said):
     items = post(plant.client(), body, 422).json()["items"]
     assert len(items) == 1 and said in items[0]["detail"], items
