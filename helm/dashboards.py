@@ -214,6 +214,7 @@ CONVEYOR = (
         Query(f"sum by (job) (esteira_consumer_braked_partitions{{{ALL}}})", "{{job}} braked"))),
     value("Logs cut in an hour", "short", f"sum by (job) (increase(esteira_consumer_cuts_total{{{ALL}}}[1h]))",
           "{{job}}"),
+    rates("Passed over: types of other readers", "esteira_consumer_passed_total", "topic, group", ALL),
     value("Parked records", "short", f"sum by (job, state) (esteira_parked_records{{{ALL}}})", "{{job}} {{state}}"),
     value("Brakes on", "short", f"sum by (job) (esteira_brakes_open{{{ALL}}})", "{{job}}"),
     value("Records in memory", "bytes", f"sum by (job) (esteira_window_bytes{{{ALL}}})", "{{job}}"),

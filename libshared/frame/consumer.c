@@ -9,6 +9,7 @@
 #include "frame/brake.h"
 #include "frame/feed.h"
 #include "frame/fence.h"
+#include "frame/metrics.h"
 #include "port/kafka.h"
 #include "port/pg.h"
 
@@ -51,14 +52,41 @@ static bool is_ours(struct consumer *consumer, const struct kafka_record *record
 	return *ret_route != NULL || type.len == 0;
 }
 
+/* From 0 on, so that the first one is seen to come. */
+static void count_passed(struct consumer *consumer)
+{
+	static const struct metrics_spec spec = { METRICS_COUNTER, "esteira_consumer_passed_total",
+		"Records passed over because nobody here takes events of their type.",
+		{ "topic", "group" }, NULL, 0 };
+	const struct consumer_conf *conf = &consumer->conf;
+
+	consumer->counts.passed = metrics_register(conf->metrics, &spec);
+	for (size_t i = 0; i < conf->topic_count; i++) {
+		const char *const labels[] = { conf->topics[i], conf->group };
+		metrics_add(consumer->counts.passed, labels, 0);
+	}
+}
+
+/* The type is anybody's text: what is said is where to look. */
+static void tell_passed(struct consumer *consumer, const struct kafka_record *record)
+{
+	const char *const labels[] = { record->topic, consumer->conf.group };
+
+	metrics_add(consumer->counts.passed, labels, 1);
+	LOG(LOG_DEBUG, "consumer.type_not_ours", LOG_TEXT("topic", record->topic),
+		LOG_INT("partition", record->partition), LOG_INT("offset", record->offset));
+}
+
 struct record *consumer_record(struct consumer *consumer, const struct kafka_record *record)
 {
 	struct buf packed SCOPED(buf_done) = BUF(PACKED_MAX);
 	struct buf lane_key SCOPED(buf_done) = BUF(1024);
 	const struct route *route;
 
-	if (!is_ours(consumer, record, &route))
+	if (!is_ours(consumer, record, &route)) {
+		tell_passed(consumer, record);
 		return NULL;
+	}
 	envelope_pack(&record->headers, &packed);
 	bool too_large = packed.overflow; /* cut short they could not be read */
 	if (too_large)
@@ -218,6 +246,7 @@ struct err consumer_open(const struct consumer_conf *conf, struct consumer **ret
 	consumer->replays.arena = arena_new(REPLAYS_BYTES);
 	consumer->replays.spare = arena_new(REPLAYS_BYTES);
 	consumer->feed = feed_new(&feed);
+	count_passed(consumer);
 	struct err e = err_fatal(ERR_CODE_OUT_OF_MEMORY, "no memory for the consumer");
 	if (consumer->arena != NULL && consumer->replays.arena != NULL &&
 		consumer->replays.spare != NULL && consumer->feed != NULL)

@@ -28,6 +28,7 @@ struct consumer_conf {
 	int64_t replay_max; /* records a rewind may hold without confirmation */
 	struct pg *pg;	    /* its own connection, role esteira_frame_<service>; borrowed */
 	struct health *health;
+	struct metrics *metrics;
 };
 
 /* How far the group is, of the partitions this process owns. */

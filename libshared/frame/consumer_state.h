@@ -72,6 +72,7 @@ struct consumer_counts {
 	struct consumer_hold holds[CONSUMER_HOLDS_MAX];
 	_Atomic size_t partitions, rebalances, held, braked, cuts;
 	_Atomic int64_t lag, runnable, commits, still_ms;
+	struct metric *passed; /* records of types that nobody here takes */
 };
 
 struct consumer_replays {

@@ -285,6 +285,7 @@ static struct err start_reading(struct engine *engine, const struct route *route
 		.replay_max = names->replay_max,
 		.pg = engine->consumer_pg,
 		.health = engine->conf.health,
+		.metrics = engine->conf.metrics,
 	};
 
 	TRY(consumer_open(&conf, &engine->consumer));

@@ -74,6 +74,19 @@ def test_attempts_come_to_an_end(plant):
         "attempts-exhausted", "3")
 
 
+def test_a_type_of_somebody_else_is_passed_over_and_counted(plant):
+    def passed():
+        return plant.scrape().sum("esteira_consumer_passed_total", topic=conveyor.TOPIC, group=conveyor.GROUP)
+    tenant, before = plant.fresh(), passed()
+    for n in range(20):
+        plant.sender.send("reference.entry.forgotten.v1", {"key": "a", "n": n}, tenant, "a")
+    plant.sender.entry(tenant, "a", 1)
+    belt.wait_for("what is ours", lambda: plant.entries(tenant) == [1])
+    belt.wait_for("the others", lambda: passed() >= before + 20)  # and what the service itself writes there
+    assert plant.parked(tenant) == [] and plant.count(
+        f"SELECT count(*) FROM reference.dead_letter WHERE tenant_id = '{tenant}'") == 0
+
+
 # --- a key that waits for a person ---
 
 class Account:
