@@ -89,8 +89,10 @@ struct record *consumer_record(struct consumer *consumer, const struct kafka_rec
 	}
 	envelope_pack(&record->headers, &packed);
 	bool too_large = packed.overflow; /* cut short they could not be read */
-	if (too_large)
+	if (too_large) {
 		buf_clear(&packed);
+		envelope_pack_own(&record->headers, &packed);
+	}
 	schedule_lane_key(record->key, &record->headers, &lane_key);
 	struct record *made =
 		schedule_record(record->key, record->value, buf_str(&packed), buf_str(&lane_key));
@@ -99,7 +101,7 @@ struct record *consumer_record(struct consumer *consumer, const struct kafka_rec
 		return NULL;
 	}
 	made->offset = record->offset;
-	made->route = too_large ? NULL : route;
+	made->route = route;
 	made->why = too_large ? err_reject(ERR_CODE_RECORD_TOO_LARGE, "headers over 64 KiB")
 			      : err_reject(ERR_CODE_BAD_RECORD, "the record has no ce_type");
 	made->past.epoch = consumer_replay_epoch(consumer, record);

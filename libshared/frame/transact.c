@@ -24,10 +24,12 @@ static struct err read_event(const struct transact *t, struct task *task)
 	struct headers headers;
 
 	TRY(envelope_unpack(record->headers, t->arena, &headers));
-	TRY(envelope_read(&headers, record->key, record->value, t->arena, &task->event));
-	task->entry.event_id = task->event.id;
-	task->entry.tenant = task->event.tenant;
-	return err_ok();
+	struct err e = envelope_read(&headers, record->key, record->value, t->arena, &task->event);
+	if (task->event.type != NULL) { /* also of one that is too large */
+		task->entry.event_id = task->event.id;
+		task->entry.tenant = task->event.tenant;
+	}
+	return e;
 }
 
 void transact_name_by_place(struct task *task)
@@ -50,7 +52,7 @@ struct err transact_name(const struct transact *t, struct record *record, struct
 	task->entry.epoch = record->past.epoch;
 	task->entry.again = !id_is_nil(record->past.dead_id);
 	struct err e = read_event(t, task);
-	if (e.kind != ERR_OK)
+	if (task->event.type == NULL)
 		transact_name_by_place(task);
 	return e;
 }

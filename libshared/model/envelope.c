@@ -7,6 +7,8 @@
 
 enum { TEXT_MAX = 255 };
 
+static const char left_out[] = "x-headers-left-out";
+
 bool envelope_add(struct headers *headers, const char *name, struct str value)
 {
 	if (headers->count == ENVELOPE_HEADERS_MAX)
@@ -94,13 +96,11 @@ static struct err take_tenant(const struct headers *headers, struct str key, str
 	return err_ok();
 }
 
-struct err envelope_read(const struct headers *headers, struct str key, struct str value,
-	struct arena *arena, struct event *ret_event)
+static struct err read_attributes(
+	const struct headers *headers, struct str key, struct arena *arena, struct event *ret_event)
 {
-	struct event event = { .payload = value };
+	struct event event = { .payload = STR("") };
 
-	if (value.len > ENVELOPE_BYTES_MAX)
-		return err_reject(ERR_CODE_RECORD_TOO_LARGE, "the payload is over 256 KiB");
 	if (!str_eq(envelope_find(headers, "ce_specversion"), STR("1.0")))
 		return bad_header("ce_specversion", "not 1.0", arena);
 	if (!id_parse(envelope_find(headers, "ce_id"), &event.id))
@@ -119,6 +119,21 @@ struct err envelope_read(const struct headers *headers, struct str key, struct s
 		return arena_overflow();
 	*ret_event = event;
 	return err_ok();
+}
+
+struct err envelope_read(const struct headers *headers, struct str key, struct str value,
+	struct arena *arena, struct event *ret_event)
+{
+	bool cut = envelope_find(headers, left_out).ptr != NULL;
+	struct err e = read_attributes(headers, key, arena, ret_event);
+
+	/* whose it was is still worth knowing */
+	if (cut || value.len > ENVELOPE_BYTES_MAX)
+		return err_reject(ERR_CODE_RECORD_TOO_LARGE,
+			cut ? "headers over 64 KiB" : "the payload is over 256 KiB");
+	if (e.kind == ERR_OK)
+		ret_event->payload = value;
+	return e;
 }
 
 static void pack_number(struct buf *out, uint32_t number, unsigned bytes)
@@ -141,6 +156,29 @@ void envelope_pack(const struct headers *headers, struct buf *out)
 		pack_number(out, (uint32_t)value.len, 4);
 		buf_add_str(out, value);
 	}
+}
+
+static bool is_own(const char *name)
+{
+	static const char *const names[] = { "ce_specversion", "ce_id", "ce_type", "ce_source",
+		"ce_time", "ce_tenantid", "ce_partitionkey", "ce_dataschema", "content-type",
+		"traceparent", "ce_tenantslug" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+void envelope_pack_own(const struct headers *headers, struct buf *out)
+{
+	struct headers own = { .count = 0 };
+
+	for (size_t i = 0; i < headers->count && own.count < ENVELOPE_READ_MAX - 1; i++)
+		if (is_own(headers->items[i].name) && headers->items[i].value.len <= TEXT_MAX)
+			envelope_add(&own, headers->items[i].name, headers->items[i].value);
+	envelope_add(&own, left_out, STR("1"));
+	envelope_pack(&own, out);
 }
 
 /* A length of `bytes` bytes and that many bytes after it, consumed. */

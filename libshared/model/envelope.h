@@ -56,7 +56,8 @@ struct err envelope_write(
 /*
  * headers, key and value of a record as an event; texts are copied to arena, the payload is not.
  * ERR_REJECT bad-record (a missing or malformed attribute), tenant-mismatch (key and header
- * differ), record-too-large (payload over ENVELOPE_BYTES_MAX). Any thread.
+ * differ), record-too-large: payload over ENVELOPE_BYTES_MAX, or envelope_pack_own left headers
+ * out; *ret_event is set then, without a payload, if the rest was good. Any thread.
  */
 struct err envelope_read(const struct headers *headers, struct str key, struct str value,
 	struct arena *arena, struct event *ret_event) ERR_MUST_USE;
@@ -65,6 +66,9 @@ struct err envelope_read(const struct headers *headers, struct str key, struct s
  * value length, value (big-endian). envelope_unpack borrows from packed; names are copied to arena.
  */
 void envelope_pack(const struct headers *headers, struct buf *out);
+/* The same of a record with too many bytes of headers: those of envelope_write alone, none of them
+ * longer than an attribute may be, and x-headers-left-out. */
+void envelope_pack_own(const struct headers *headers, struct buf *out);
 struct err envelope_unpack(struct str packed, struct arena *arena, struct headers *ret_headers)
 	ERR_MUST_USE;
 

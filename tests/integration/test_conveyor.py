@@ -74,6 +74,31 @@ def test_attempts_come_to_an_end(plant):
         "attempts-exhausted", "3")
 
 
+@pytest.mark.parametrize("what,more", (
+    ("headers over 64 KiB", {"headers": {"x-blob": b"x" * 66000}}), ("the payload is over 256 KiB", {"value": b"x" * 300000})))
+def test_what_is_too_large_is_somebodys_dead_letter(plant, what, more):
+    """Found in review: it had neither tenant nor event, so nobody was told, and it could only be discarded."""
+    tenant = plant.fresh()
+    dead = plant.sender.entry(tenant, "a", 1, **more)
+    plant.sender.entry(tenant, "a", 2)
+    belt.wait_for("a dead letter", lambda: plant.letter(dead))
+    assert plant.letter(dead, "tenant_id, ordering_key, error_code, error_message, attempts") == (
+        tenant, "a", "record-too-large", what, "1")
+    belt.wait_for("its key", lambda: plant.entries(tenant) == [2])
+
+    def copies():
+        return [m for _, m in plant.records((conveyor.DLQ.removeprefix("esteira."),)) if rig.header(m, "ce_id") == dead]
+    belt.wait_for("its copy", copies, step_s=0.5)
+    copy, = copies()
+    left_out = {"headers over 64 KiB": "1"}.get(what)
+    assert (rig.header(copy, "ce_tenantid"), rig.header(copy, "x-headers-left-out")) == (tenant, left_out)
+    assert rig.header(copy, "x-blob") is None
+
+    assert plant.decide("redrive", dead) == "done"  # which does not make it smaller
+    belt.wait_for("its return", lambda: plant.letter(dead, "state, redrives, error_message") == ("open", "1", what))
+    assert plant.entries(tenant) == [2] and plant.parked(tenant) == []
+
+
 def test_a_type_of_somebody_else_is_passed_over_and_counted(plant):
     def passed():
         return plant.scrape().sum("esteira_consumer_passed_total", topic=conveyor.TOPIC, group=conveyor.GROUP)

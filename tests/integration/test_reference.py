@@ -255,7 +255,7 @@ def test_a_row_that_is_older_than_a_failover_proves_nothing(plant, tenant, charg
     plant.sender.charge(tenant, charge)
     plant.confirmed(charge, calls=0)
     plant.provider.take(charge + "-ahead")  # and nothing of it is left in the ledger
-    plant.sender.charge(tenant, charge + "-ahead", time="2099-12-31T00:00:00.000Z")
+    plant.sender.charge(tenant, charge + "-ahead", headers={"ce_time": "2099-12-31T00:00:00.000Z"})
     plant.confirmed(charge + "-ahead", calls=0)
     plant.sender.charge(tenant, charge + "-new")
     plant.confirmed(charge + "-new")

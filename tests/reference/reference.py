@@ -79,13 +79,15 @@ class Sender:
             self.wrong.append(error)
 
     def send(self, kind, payload, tenant, ordering_key=None, **how):
-        """One record; how: topic, event_id, time, value (bytes instead of payload), on_delivery. -> its event id."""
+        """One record; how: topic, event_id, value (bytes instead of payload), headers (further ones), on_delivery.
+        -> its event id."""
         event_id = how.get("event_id") or str(uuid.uuid4())
         headers = {
             "ce_specversion": "1.0", "ce_id": event_id, "ce_type": kind, "ce_source": "/tests",
             "ce_tenantid": tenant, "ce_partitionkey": ordering_key or tenant,
-            "ce_time": how.get("time") or time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
-            "ce_dataschema": f"urn:esteira:schema:{kind}", "content-type": "application/json"}
+            "ce_time": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
+            "ce_dataschema": f"urn:esteira:schema:{kind}", "content-type": "application/json",
+            **how.get("headers", {})}
         value = how.get("value") or json.dumps(payload).encode()
         while True:
             try:

@@ -199,17 +199,53 @@ START_TEST(keeps_to_its_limits)
 	headers_with(NULL, NULL, &headers);
 	ck_assert(err_is(envelope_read(&headers, STR(TENANT), STR("{}"), tiny, &event),
 		ERR_CODE_RECORD_TOO_LARGE));
+	ck_assert_str_eq(event.type, some_event().type); /* untouched */
 	struct str value = { large, ENVELOPE_BYTES_MAX };
 	ck_assert_int_eq(envelope_read(&headers, STR(TENANT), value, arena, &event).kind, ERR_OK);
 	value.len++;
+	event.type = NULL;
 	ck_assert(err_is(envelope_read(&headers, STR(TENANT), value, arena, &event),
 		ERR_CODE_RECORD_TOO_LARGE));
+	ck_assert_str_eq(event.type, "t.v1"); /* whose it is, without what it says */
+	ck_assert_uint_eq(event.payload.len, 0);
+	event.type = NULL;
+	ck_assert(err_is(envelope_read(&headers, STR("nobody"), value, arena, &event),
+		ERR_CODE_RECORD_TOO_LARGE));
+	ck_assert_ptr_null(event.type);
 	while (headers.count < ENVELOPE_HEADERS_MAX)
 		ck_assert(envelope_add(&headers, "x", STR("")));
 	ck_assert(!envelope_add(&headers, "x", STR("")));
 	ck_assert_uint_eq(headers.count, ENVELOPE_HEADERS_MAX);
 	free(large);
 	arena_free(tiny);
+	arena_free(arena);
+}
+END_TEST
+
+/* Found in review: the dead letter of a record with too many headers had neither tenant nor id. */
+START_TEST(packs_its_own_of_too_many)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct event event = some_event(), back = { .type = NULL };
+	struct headers headers, own;
+	struct buf out = BUF(1 << 16);
+
+	ck_assert_int_eq(envelope_write(&event, arena, &headers).kind, ERR_OK);
+	size_t written = headers.count;
+	memset(too_long, 'x', sizeof too_long - 1);
+	ck_assert(envelope_add(&headers, "x-blob", STR("abc")));
+	ck_assert(envelope_add(&headers, "ce_id", str_of(too_long)));
+	envelope_pack_own(&headers, &out);
+	ck_assert_int_eq(envelope_unpack(buf_str(&out), arena, &own).kind, ERR_OK);
+	ck_assert_uint_eq(own.count, written + 1);
+	for (size_t i = 0; i < written; i++)
+		ck_assert(
+			str_eq(envelope_find(&own, headers.items[i].name), headers.items[i].value));
+	ck_assert(str_eq(envelope_find(&own, "x-headers-left-out"), STR("1")));
+	ck_assert(err_is(envelope_read(&own, STR(TENANT), STR("{}"), arena, &back),
+		ERR_CODE_RECORD_TOO_LARGE));
+	ck_assert(id_eq(back.id, event.id) && tenant_eq(back.tenant, event.tenant));
+	buf_done(&out);
 	arena_free(arena);
 }
 END_TEST
@@ -273,6 +309,7 @@ int main(void)
 	tcase_add_test(tcase, refuses);
 	tcase_add_test(tcase, the_key_is_the_tenant);
 	tcase_add_test(tcase, keeps_to_its_limits);
+	tcase_add_test(tcase, packs_its_own_of_too_many);
 	tcase_add_test(tcase, packs_byte_by_byte);
 	tcase_add_test(tcase, unpacks_no_more_than_allowed);
 	suite_add_tcase(suite, tcase);
