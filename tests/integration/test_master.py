@@ -292,9 +292,10 @@ def test_a_key_that_is_not_derived(remote):
 
 
 def test_a_stampede_asks_once(remote):
-    """Many uploads at once when nothing is remembered: one question."""
+    """Many uploads at once with a key that nobody has used yet: one question."""
     plant, service = remote.plant, remote.service
     plant.start("intake", ESTEIRA_SEAL_CACHE_S="300", **remote.by_service)
+    plant.stack.estctl("tenant", "rotate-key", "alfa", "--who", "ana@example.com", env=remote.by_service)
     before, answers = service.count("decrypt"), []
     threads = [threading.Thread(target=lambda: answers.append(plant.client().upload(PAGE, None).status))
                for _ in range(12)]
