@@ -53,11 +53,14 @@ def poison(world, rng):
     head = {"ce_specversion": "1.0", "ce_type": "reference.entry.requested.v1",
             "ce_source": "/tests", "ce_time": "2026-01-01T00:00:00.000Z",
             "content-type": "application/json"}
-    good = [*head.items(), ("ce_id", "00000000-0000-4000-8000-%012x" % rng.getrandbits(48))]
+
+    def of(tenant):
+        return [*head.items(), ("ce_id", "00000000-0000-4000-8000-%012x" % rng.getrandbits(48)),
+                ("ce_tenantid", tenant)]
     load.bad(quiet, bytes(rng.getrandbits(8) for _ in range(300)))
-    load.bad(quiet, b'{"key":', [*good, ("ce_tenantid", quiet)])
-    load.bad(quiet, b'{"key":"k0","n":1}', [*good, ("ce_tenantid", other)])
-    load.bad(load.loud, b"x" * 990_000, [*good, ("ce_tenantid", load.loud)])
+    load.bad(quiet, b'{"key":', of(quiet))
+    load.bad(quiet, b'{"key":"k0","n":1}', of(other))
+    load.bad(load.loud, b"x" * 990_000, of(load.loud))
     load.bad(quiet, b"{}", [(f"h{i}", b"\xff") for i in range(200)])
     world.note("bad bytes, a cut payload, a foreign tenant, 1 MB, 200 headers, a SIGSEGV")
     made = load.entry(quiet, f"poison-{rng.random()}", "crash")
