@@ -177,12 +177,12 @@ def last_lines(path, count=12):
 
 
 def port_free(port):
-    """Could a server listen on this loopback port now?"""
+    """Could a server listen on this loopback port now? Asked without listening: a child that is being started meanwhile
+    would have a copy of that, and nobody could listen until it is another program."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             s.bind(("127.0.0.1", port))
-            s.listen(1)
         except OSError:
             return False
     return True
