@@ -16,6 +16,8 @@ import reach  # noqa: E402
 
 RULES = reach.policies()
 SERVICES = ("intake", "ocr", "audit", "outreach")
+# Strimzi's brokers read their key stores there (KubernetesSecretConfigProvider)
+ASK_KUBERNETES = ("kafka", "entity-operator", "prometheus")
 INTERNET = ("the internet", "the internet, IPv6")
 # (from, to, ports); what is not here is forbidden. Workers: from monitoring to the admin port, to what they work with;
 # outreach alone to the internet.
@@ -32,8 +34,8 @@ ALLOWED = (
     *(("alertmanager", out, 443) for out in INTERNET),
     *(("kafka", "kafka", port) for port in (9090, 9091)), ("entity-operator", "kafka", 9091),
     *(("Strimzi's cluster-operator", "kafka", port) for port in (9090, 9091, 8443)),
-    *((who, "the API server", port) for who in ("entity-operator", "prometheus") for port in (443, 6443)),
-    *((who, "a private network", 443) for who in ("entity-operator", "prometheus")),
+    *((who, "the API server", port) for who in ASK_KUBERNETES for port in (443, 6443)),
+    *((who, "a private network", 443) for who in ASK_KUBERNETES),
     ("minio", "minio", 9000),
     *(("prometheus", what, port) for what, port in (("kafka", 9404), ("postgresql", 9187), ("pgbouncer", 9127), ("redis", 9121),
                                                     ("minio", 9000), ("alertmanager", 9093))),
