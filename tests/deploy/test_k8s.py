@@ -69,7 +69,9 @@ def test_kafka_is_on_its_pool_and_restricted(things):
         terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
         assert terms == [{"matchExpressions": [{"key": "esteira.io/pool", "operator": "In", "values": ["data"]}]}]
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert pod["securityContext"]["runAsNonRoot"] and not container["securityContext"]["allowPrivilegeEscalation"]
+        # with one of ours Strimzi sets none of its own; its image runs as user 1001 in group 0
+        assert pod["securityContext"] == {"fsGroup": 0, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        assert container["securityContext"]["runAsNonRoot"] and not container["securityContext"]["allowPrivilegeEscalation"]
         spread = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]["labelSelector"]
         assert spread == {"matchLabels": {"strimzi.io/pool-name": pool["metadata"]["name"]}}
 
