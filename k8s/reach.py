@@ -44,7 +44,7 @@ ENDS = (
     strimzi("kafka", 9090, 9091, 9093, 8443, 9404), strimzi("entity-operator", 8080, 8081),
     pod("postgresql", "esteira-data", 5432, 9187), pod("pgbouncer", "esteira-data", 6432, 9127),
     pod("redis", "esteira-data", 6379, 9121), pod("minio", "esteira-data", 9000, 9001),
-    pod("prometheus", "esteira-monitoring", 9090), pod("alertmanager", "esteira-monitoring", 9093),
+    pod("prometheus", "esteira-monitoring", 9090), pod("alertmanager", "esteira-monitoring", 9093, 9094),
     pod("grafana", "esteira-monitoring", 3000), pod("loki", "esteira-monitoring", 3100),
     pod("opentelemetry-collector", "esteira-monitoring", 4318),
     pod("any other pod of esteira-workers", "esteira-workers", 80, labels={NAME: "stranger"}),

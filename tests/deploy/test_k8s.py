@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 import judge
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILDS = ("base", "s3-outside")
+COMPONENTS = sorted(path.name for path in (ROOT / "k8s/components").iterdir())
+BUILDS = ("base", "s3-outside", *(f"components/{name}" for name in COMPONENTS), "components/all")
 NAMESPACES = {f"esteira-{n}" for n in ("api", "workers", "data", "monitoring")}
 WHERE = {"intake": "esteira-api"}
 # settings that are secrets and have no key here, and why
@@ -22,9 +24,21 @@ NOT_GIVEN = {
 }
 
 
+def with_components(names, place):
+    """The base with some components, as an overlay of an operator's would have them; its YAML."""
+    k8s = os.path.relpath(ROOT / "k8s", place.resolve())
+    (place / "kustomization.yaml").write_text(yaml.safe_dump({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [f"{k8s}/base"],
+        "components": [f"{k8s}/components/{name}" for name in names]}))
+    return judge.run("kustomize", "build", place)
+
+
 @pytest.fixture(scope="module", name="built", params=BUILDS)
-def make_built(request):
-    return judge.run("kustomize", "build", ROOT / "k8s" / request.param)
+def make_built(request, tmp_path_factory):
+    folder, _, name = request.param.partition("/")
+    if folder == "components":
+        return with_components(COMPONENTS if name == "all" else [name], tmp_path_factory.mktemp("overlay"))
+    return judge.run("kustomize", "build", ROOT / "k8s" / folder)
 
 
 @pytest.fixture(scope="module", name="things")
