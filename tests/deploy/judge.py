@@ -1,5 +1,6 @@
 """What judges charts and manifests: the programs of var/tools (./dev test builds them), and the schemas beside this."""
 import json
+import os
 import pathlib
 import subprocess
 
@@ -17,6 +18,15 @@ def run(name, *arguments, text=None, codes=(0,)):
                           timeout=120)
     assert done.returncode in codes, f"{name} {arguments}: {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done.stdout
+
+
+def with_components(names, place):
+    """k8s/base with some of k8s/components, as an overlay of an operator's has them, written into that folder; its YAML."""
+    k8s = os.path.relpath(ROOT / "k8s", place.resolve())
+    (place / "kustomization.yaml").write_text(yaml.safe_dump({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [f"{k8s}/base"],
+        "components": [f"{k8s}/components/{name}" for name in names]}))
+    return run("kustomize", "build", place)
 
 
 def documents(text):
