@@ -41,8 +41,16 @@ def gauge(alert, metric, limits, at, labels=None, more=""):
 def counter(alert, metric, job=INTAKE, more=""):
     """One that goes up after 20 minutes, and one that stays."""
     series = f"{metric}{{{job}, {A}{more}}}"
-    return Case(alert, {series: f"{flat(3, 20)} {flat(4, 70)}"}, {series: flat(3)}, 22,
+    return Case(alert, {series: f"{flat(0, 20)} {flat(1, 70)}"}, {series: flat(0)}, 22,
                 {"job": re.search(r'"(.*)"', job).group(1)})
+
+
+def newborn(alert, limit=0):
+    """One that is above the limit, or at it, when it is seen first, as of a process that is new: increase() alone does
+    not see that."""
+    series = COUNTERS[alert]
+    told = {"job": "esteira-ocr"} | ({"instance": "a"} if alert == "EsteiraJailDies" else {})
+    return Case(alert, {series: f"_x20 {flat(limit + 1)}"}, {series: f"_x20 {flat(limit)}"}, 22, told, 3)
 
 
 def certificate(alert, days, which, at):
@@ -56,6 +64,10 @@ def certificate(alert, days, which, at):
 
 CERTIFICATE = "esteira_tls_certificate_expiry_timestamp_seconds"
 FORBIDDEN = f'esteira_jail_children_total{{{OCR}, {A}, task="inventory", outcome="forbidden"}}'
+COUNTERS = {"EsteiraJailForbidden": FORBIDDEN,
+            **{alert: f"{metric}{{{OCR}, {A}}}" for alert, metric in (
+                ("EsteiraLogCut", "esteira_consumer_cuts_total"), ("EsteiraResultsLost", "esteira_results_lost_total"),
+                ("EsteiraResultsLate", "esteira_results_late_total"), ("EsteiraJailDies", "esteira_jail_restarts_total"))}}
 REQUESTS = f"esteira_http_requests_total{{{INTAKE}, {A}, route=\"/v1/extract\", status="
 UNKNOWN = f'esteira_effects{{job="esteira-outreach", {A}, state="unknown"}}'
 
@@ -89,10 +101,8 @@ CASES = (
     counter("EsteiraResultsLate", "esteira_results_late_total"),
     gauge("EsteiraErasureStuck", "esteira_tenant_erasing_seconds", (3601, 3600), 6, labels={}),
     counter("EsteiraJailForbidden", "esteira_jail_children_total", OCR, ', task="inventory", outcome="forbidden"')
-    ._replace(quiet={FORBIDDEN.replace("forbidden", "failed"): "0+1x90"}, waits=99),
-    # the series begins with the first one: increase() alone would not see it; hence also when Prometheus is new
-    Case("EsteiraJailForbidden", {FORBIDDEN: f"_x20 {flat(1)}"},
-         {FORBIDDEN.replace("forbidden", "failed"): f"_x20 {flat(1)}"}, 22, {"job": "esteira-ocr"}, 3),
+    ._replace(quiet={FORBIDDEN.replace("forbidden", "failed"): "0+1x90"}),
+    *(newborn(alert, 2 if alert == "EsteiraJailDies" else 0) for alert in COUNTERS),
     Case("EsteiraJailDies", {f"esteira_jail_restarts_total{{{OCR}, {A}}}": f"{flat(0, 20)} 1 2 3 {flat(4)}"},
          {f"esteira_jail_restarts_total{{{OCR}, {A}}}": f"{flat(0, 20)} {flat(1)}"}, 25,
          {"job": "esteira-ocr", "instance": "a"}, 4),
@@ -158,6 +168,18 @@ def test_it_is_silent_below_its_limit_and_before_its_time(case, tmp_path):
     quiet = asked(case.quiet, [(minute, case.alert, None) for minute in range(0, MINUTES, 2)])
     early = asked(case.fires, [(minute, case.alert, None) for minute in range(case.at - case.waits + 1)])
     assert promtool(tmp_path, quiet, early) is None
+
+
+@pytest.mark.parametrize("alert", COUNTERS)
+def test_what_was_away_for_a_while_is_not_new(alert, tmp_path):
+    series = {COUNTERS[alert]: f"{flat(5, 100)} _x20 {flat(5, 100)}"}
+    assert promtool(tmp_path, asked(series, [(minute, alert, None) for minute in range(100, 220, 2)])) is None
+
+
+def test_every_counter_s_first_value_counts():
+    """But of a rate, where one of many is missing."""
+    for rule in boards.alerts():
+        assert ("increase(" in rule["expr"]) == (rule["alert"] in COUNTERS), rule["alert"]
 
 
 def test_a_good_day_is_quiet(tmp_path):
