@@ -1,5 +1,6 @@
-"""The alerts of the chart: promtool makes each one fire and sees each one silent just below its limit; each has a page
+"""The alerts as the chart renders them: promtool makes each one fire and sees each one silent just below its limit; each has a page
 that exists and asks for metrics that exist."""
+import functools
 import re
 import subprocess
 from typing import NamedTuple
@@ -8,10 +9,13 @@ import pytest
 import yaml
 
 import boards
+import chart
+import judge
 
 DAY = 86400
 MINUTES = 90  # that the series of a test last
 INTAKE, OCR = 'job="esteira-intake"', 'job="esteira-ocr"'
+OTHERS = tuple(f'job="esteira-{name}"' for name in ("outreach", "audit"))
 A, B = 'instance="a"', 'instance="b"'
 
 
@@ -76,6 +80,10 @@ CASES = (
          {f"up{{{OCR}, {A}}}": f"1 {flat(0)}", f"up{{{OCR}, {B}}}": flat(1)}, 4, {"job": "esteira-ocr"}),
     Case("EsteiraInstanceDown", {f"up{{{OCR}, {A}}}": flat(0), f"up{{{OCR}, {B}}}": flat(1)},
          {f"up{{{OCR}, {A}}}": f"{flat(0, 3)} {flat(1)}"}, 6, {"job": "esteira-ocr", "instance": "a"}),
+    # every pod of intake is gone, and with them what was scraped
+    Case("EsteiraServiceAbsent", {f"up{{{INTAKE}, {A}}}": f"{flat(1, 20)} stale",
+                                  **{f"up{{{job}, {A}}}": flat(1) for job in (OCR, *OTHERS)}},
+         {f"up{{{job}, {A}}}": flat(0) for job in (INTAKE, OCR, *OTHERS)}, 23, {"job": "esteira-intake"}),
     Case("EsteiraAbsent", {'up{job="other"}': flat(1)}, {f"up{{{OCR}, {A}}}": flat(0)}, 6, {}),
     Case("EsteiraDependencyAway",
          {f'esteira_dependency_up{{{OCR}, {A}, dependency="redis"}}': flat(0),
@@ -111,7 +119,7 @@ CASES = (
 )
 # All at once, as on a good day.
 GOOD = {
-    f"up{{{INTAKE}, {A}}}": flat(1), f"up{{{OCR}, {A}}}": flat(1), f"up{{{OCR}, {B}}}": flat(1),
+    **{f"up{{{job}, {A}}}": flat(1) for job in (INTAKE, OCR, *OTHERS)}, f"up{{{OCR}, {B}}}": flat(1),
     f'esteira_dependency_up{{{OCR}, {A}, dependency="redis"}}': flat(1),
     f'{CERTIFICATE}{{{INTAKE}, {A}, certificate="http"}}': flat(60 * DAY),
     f'{CERTIFICATE}{{{INTAKE}, {A}, certificate="kafka"}}': flat(60 * DAY), f'{REQUESTS}"202"}}': "0+100x90",
@@ -124,9 +132,22 @@ GOOD = {
 }
 
 
+@functools.lru_cache(maxsize=None)
+def rendered(prefix=None):
+    """The specifications of the chart's PrometheusRules, by name."""
+    values = {} if prefix is None else {"monitoring.runbooks": prefix}
+    things = chart.objects("values.yaml", values, "--api-versions", chart.MONITORS)
+    return {name: thing["spec"] for (kind, name), thing in things.items() if kind == "PrometheusRule"}
+
+
+def alerts(prefix=None):
+    """Every alert of them."""
+    return [rule for spec in rendered(prefix).values() for group in spec["groups"] for rule in group["rules"]]
+
+
 def severity(alert):
     """As the rule says."""
-    return next(rule["labels"]["severity"] for rule in boards.alerts() if rule["alert"] == alert)
+    return next(rule["labels"]["severity"] for rule in alerts() if rule["alert"] == alert)
 
 
 def asked(series, questions):
@@ -144,17 +165,23 @@ def asked(series, questions):
             "input_series": [{"series": name, "values": values} for name, values in series.items()]}
 
 
+def written(folder):
+    """The rules as files."""
+    for name, spec in rendered().items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    return [str(folder / f"{name}.yaml") for name in rendered()]
+
+
 def promtool(folder, *tests):
     """Runs them; answers what promtool says, None when all is well."""
     path = folder / "rules.test.yaml"
-    path.write_text(yaml.safe_dump({"rule_files": [str(p) for p in sorted(boards.RULES.glob("*.yaml"))],
-                                    "evaluation_interval": "1m", "tests": list(tests)}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"rule_files": written(folder), "evaluation_interval": "1m", "tests": list(tests)}), encoding="utf-8")
     done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_promtool_takes_the_rules():
-    for path in boards.RULES.glob("*.yaml"):
+def test_promtool_takes_the_rules(tmp_path):
+    for path in (*boards.RULES.glob("*.yaml"), *written(tmp_path)):
         subprocess.run(["promtool", "check", "rules", "--lint=all", "--lint-fatal", path], check=True)
 
 
@@ -178,7 +205,7 @@ def test_what_was_away_for_a_while_is_not_new(alert, tmp_path):
 
 def test_every_counter_s_first_value_counts():
     """But of a rate, where one of many is missing."""
-    for rule in boards.alerts():
+    for rule in alerts():
         assert ("increase(" in rule["expr"]) == (rule["alert"] in COUNTERS), rule["alert"]
 
 
@@ -193,13 +220,13 @@ def test_a_wrong_expectation_would_be_found(tmp_path):
 
 
 def test_every_alert_is_tried():
-    names = [rule["alert"] for rule in boards.alerts()]
+    names = [rule["alert"] for rule in alerts()]
     assert len(set(names)) == len(names) > 0
     assert set(names) == {case.alert for case in CASES}
 
 
 def test_every_alert_says_what_to_do():
-    for rule in boards.alerts():
+    for rule in alerts():
         path, anchor = rule["annotations"]["runbook_url"].split("#")
         page = (boards.ROOT / path).read_text(encoding="utf-8")
         headings = {re.sub(r"[^\w -]", "", h.lower()).strip().replace(" ", "-")
@@ -208,15 +235,32 @@ def test_every_alert_says_what_to_do():
         assert rule["annotations"]["summary"] and rule["labels"]["severity"] in ("warning", "critical")
 
 
+def test_an_alert_s_link_begins_where_the_values_say():
+    links = {prefix: [rule["annotations"]["runbook_url"].split("#") for rule in alerts(prefix)]
+             for prefix in (None, "https://wiki.example.com/esteira?page=runbooks")}
+    for prefix, found in links.items():
+        assert {before for before, _ in found} == {prefix or "docs/runbooks.md"}
+    assert len({tuple(anchor for _, anchor in found) for found in links.values()}) == 1
+    assert "runbooks" in chart.refusal("values.yaml", {"monitoring.runbooks": "https://wiki/#a"})
+
+
+def test_every_service_is_missed_when_it_is_gone():
+    (rule,) = [rule for rule in alerts() if rule["alert"] == "EsteiraServiceAbsent"]
+    things = chart.objects("values.yaml", {}, "--api-versions", chart.MONITORS)
+    jobs = [end["relabelings"][0]["replacement"] for (kind, _), thing in things.items() if kind == "PodMonitor"
+            for end in thing["spec"]["podMetricsEndpoints"]]
+    assert sorted(re.findall(r'absent\(up\{job="([\w-]+)"\}\)', rule["expr"])) == sorted(jobs) != []
+
+
 def test_every_runbook_has_its_alert():
     page = (boards.ROOT / "docs/runbooks.md").read_text(encoding="utf-8")
-    names = {rule["alert"] for rule in boards.alerts()} - {"EsteiraCertificateEndsNow"}
+    names = {rule["alert"] for rule in alerts()} - {"EsteiraCertificateEndsNow"}
     assert set(re.findall(r"^### (\w+)$", page, re.M)) == names
 
 
 def test_only_metrics_that_exist():
     known = boards.described()
-    for rule in boards.alerts():
+    for rule in alerts():
         assert not boards.misnamed(rule["expr"], known), rule["alert"]
 
 
@@ -229,3 +273,43 @@ def test_runbooks_name_commands_that_exist():
         rows = re.findall(rf"^\| `estctl {noun}.*$", known, re.M)
         assert rows, noun
         assert not verb or any(re.search(rf"\b{verb}\b", row) for row in rows), f"{noun} {verb}"
+
+
+# --- what docs/metrics.md tells about Prometheus Operator ---
+
+def told():
+    """The page's blocks of YAML."""
+    page = (boards.ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    return re.findall(r"^```yaml\n(.*?)^```", page, re.S | re.M)
+
+
+def selects(selector, labels):
+    """As Kubernetes does; no selector selects nothing."""
+    return selector is not None and all(
+        labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
+        term["operator"] == "In" and labels.get(term["key"]) in term["values"] for term in selector.get("matchExpressions", ()))
+
+
+@pytest.mark.parametrize("name", [name for name in chart.PLANNED if "production" in name])
+def test_the_prometheus_of_the_page_selects_monitors_and_rules(name):
+    values, prometheus = (yaml.safe_load(text) for text in told()[:2])
+    changed = {f"monitoring.{key}": value for key, value in values["monitoring"].items()}
+    kinds = {"PodMonitor": "podMonitor", "PrometheusRule": "rule"}
+    seen = [(thing, kinds[kind]) for (kind, _), thing in
+            chart.objects(name, changed, "--api-versions", chart.MONITORS).items() if kind in kinds]
+    assert {prefix for _, prefix in seen} == set(kinds.values())
+    for thing, prefix in seen:
+        where = {"kubernetes.io/metadata.name": thing["metadata"]["namespace"]}
+        assert selects(prometheus["spec"][f"{prefix}Selector"], thing["metadata"]["labels"]), thing["metadata"]
+        assert selects(prometheus["spec"][f"{prefix}NamespaceSelector"], where), thing["metadata"]
+
+
+def test_the_rights_of_the_page_are_those_to_find_pods():
+    prometheus = yaml.safe_load(told()[1])
+    role, binding = judge.documents(told()[2])
+    assert judge.unfit(told()[2]) == []
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"] and binding["metadata"] == role["metadata"]
+    (subject,) = binding["subjects"]
+    assert subject["name"] == prometheus["spec"]["serviceAccountName"]
+    assert subject["namespace"] == prometheus["metadata"]["namespace"]
