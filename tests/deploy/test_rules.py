@@ -275,6 +275,14 @@ def test_runbooks_name_commands_that_exist():
         assert not verb or any(re.search(rf"\b{verb}\b", row) for row in rows), f"{noun} {verb}"
 
 
+def test_runbooks_ask_an_admin_port_where_it_answers():
+    """The policies let Prometheus alone in; an operator's way is port-forward."""
+    page = (boards.ROOT / "docs/runbooks.md").read_text(encoding="utf-8")
+    asked_at = re.findall(r"http://([\w.-]+):(\d+)/", page)
+    assert asked_at and set(asked_at) == {("localhost", "9464")}
+    assert page.index("kubectl port-forward POD 9464") < page.index("http://localhost:9464/") < page.index("\n## ")
+
+
 # --- what docs/metrics.md tells about Prometheus Operator ---
 
 def told():
