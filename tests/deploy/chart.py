@@ -58,13 +58,16 @@ def refusal(name="values.yaml", values=None):
 
 def pod(thing):
     """The pod's specification."""
-    return thing["spec"] if thing["kind"] == "Pod" else thing["spec"]["template"]["spec"]
+    spec = thing["spec"]
+    if thing["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    return spec if thing["kind"] == "Pod" else spec["template"]["spec"]
 
 
 def pods(things):
     """(name, specification) of everything that runs."""
     return [(f"{kind}/{name}", pod(thing)) for (kind, name), thing in things.items()
-            if kind in ("Deployment", "Job", "Pod")]
+            if kind in ("Deployment", "Job", "CronJob", "Pod")]
 
 
 def files(spec):

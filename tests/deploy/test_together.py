@@ -31,7 +31,7 @@ def secrets_of(components, place):
 
 def running(name, values=None):
     """Everything of a values file that has pods."""
-    return {key: thing for key, thing in chart.objects(name, values).items() if key[0] in ("Deployment", "Job", "Pod")}
+    return {key: thing for key, thing in chart.objects(name, values).items() if key[0] in ("Deployment", "Job", "CronJob", "Pod")}
 
 
 @pytest.mark.parametrize("components", WAYS, ids="+".join)
@@ -52,7 +52,8 @@ def test_policies_know_every_pod(name):
     """By the labels and the namespace that the table of who reaches whom has."""
     ends = {(end.namespace, tuple(sorted(end.labels.items()))) for end in reach.ENDS}
     for (kind, what), thing in running(name).items():
-        labels = (thing if kind == "Pod" else thing["spec"]["template"])["metadata"]["labels"]
+        made_of = thing["spec"]["jobTemplate"] if kind == "CronJob" else thing
+        labels = (thing if kind == "Pod" else made_of["spec"]["template"])["metadata"]["labels"]
         assert any(namespace == thing["metadata"]["namespace"] and set(known) <= set(labels.items())
                    for namespace, known in ends if known), what
 

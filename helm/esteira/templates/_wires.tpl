@@ -28,10 +28,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- $wires := .service.wires -}}
 {{- if has "redis" $wires }}{{ $keys = append $keys "redis-password" }}{{ end -}}
 {{- if has "s3Keys" $wires }}{{ $keys = concat $keys (list "s3-access-key" "s3-secret-key") }}{{ end -}}
-{{- if has "seal" $wires -}}
-{{- $keys = append $keys (ternary "seal-master" "seal-transit-token" (eq .root.Values.seal.mode "file")) -}}
-{{- if .root.Values.seal.hasOldMaster }}{{ $keys = append $keys "seal-master-old" }}{{ end -}}
-{{- end -}}
+{{- if has "seal" $wires }}{{ $keys = concat $keys (include "esteira.sealKeys" .root | fromJsonArray) }}{{ end -}}
 {{ toJson $keys }}
 {{- end }}
 
@@ -62,15 +59,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
 {{- if ne $values.kafka.security "plaintext" }}
-- secret:
-    name: {{ include "esteira.of" (dict "pattern" $values.kafka.existingSecret "name" .name) }}
-    items:
-      {{- if eq $values.kafka.security "ssl" }}
-      - {key: {{ $values.kafka.keys.cert }}, path: kafka/cert.pem}
-      - {key: {{ $values.kafka.keys.key }}, path: kafka/key.pem}
-      {{- else }}
-      - {key: {{ $values.kafka.keys.password }}, path: kafka/password}
-      {{- end }}
+{{ include "esteira.kafkaSource" (dict "root" .root "secret" (include "esteira.of" (dict "pattern" $values.kafka.existingSecret "name" .name))) }}
 {{- end }}
 {{- range $wire, $ca := include "esteira.authorities" . | fromJson }}
 - secret:
@@ -93,32 +82,78 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- end }}
 {{- end }}
 
-{{/* name -> value of the environment, as JSON. Set by the chart; `config` comes over it. */}}
-{{- define "esteira.env" -}}
-{{- $values := .root.Values -}}
-{{- $kafka := $values.kafka -}}
-{{- $wires := .service.wires -}}
+{{/* What reaches Kafka is told: (dict "root" $ "user" PRINCIPAL) -> name -> value, as JSON. */}}
+{{- define "esteira.kafkaEnv" -}}
+{{- $kafka := .root.Values.kafka -}}
 {{- $dir := "/etc/esteira" -}}
 {{- $env := dict
-      "ESTEIRA_ADMIN_LISTEN" "0.0.0.0:9464"
-      "ESTEIRA_DRAIN_MS" (toString (int $values.drainMs))
       "ESTEIRA_KAFKA_BROKERS" $kafka.brokers
       "ESTEIRA_KAFKA_TOPIC_PREFIX" $kafka.topicPrefix
       "ESTEIRA_KAFKA_SECURITY" $kafka.security
       "ESTEIRA_TOPICS_PARTITIONS" (toString (int $kafka.partitions))
-      "ESTEIRA_TOPICS_OCR_PARTITIONS" (toString (int $kafka.ocrPartitions))
-      "ESTEIRA_PG_URL_FILE" (printf "%s/pg-url" $dir)
-      "ESTEIRA_PG_PASSWORD_FILE" (printf "%s/pg-password" $dir)
-      "ESTEIRA_PG_FRAME_URL_FILE" (printf "%s/pg-frame-url" $dir)
-      "ESTEIRA_PG_FRAME_PASSWORD_FILE" (printf "%s/pg-frame-password" $dir) -}}
+      "ESTEIRA_TOPICS_OCR_PARTITIONS" (toString (int $kafka.ocrPartitions)) -}}
 {{- if eq $kafka.security "ssl" -}}
 {{- $_ := set $env "ESTEIRA_KAFKA_CERT_FILE" (printf "%s/kafka/cert.pem" $dir) -}}
 {{- $_ := set $env "ESTEIRA_KAFKA_KEY_FILE" (printf "%s/kafka/key.pem" $dir) -}}
 {{- else if eq $kafka.security "sasl_ssl" -}}
 {{- $_ := set $env "ESTEIRA_KAFKA_SASL_MECHANISM" $kafka.saslMechanism -}}
-{{- $_ := set $env "ESTEIRA_KAFKA_SASL_USER" (printf "esteira-%s" .name) -}}
+{{- $_ := set $env "ESTEIRA_KAFKA_SASL_USER" .user -}}
 {{- $_ := set $env "ESTEIRA_KAFKA_SASL_PASSWORD_FILE" (printf "%s/kafka/password" $dir) -}}
 {{- end -}}
+{{ toJson $env }}
+{{- end }}
+
+{{/* Its files: (dict "root" $ "secret" NAME) */}}
+{{- define "esteira.kafkaSource" -}}
+{{- $kafka := .root.Values.kafka -}}
+- secret:
+    name: {{ .secret }}
+    items:
+      {{- if eq $kafka.security "ssl" }}
+      - {key: {{ $kafka.keys.cert }}, path: kafka/cert.pem}
+      - {key: {{ $kafka.keys.key }}, path: kafka/key.pem}
+      {{- else }}
+      - {key: {{ $kafka.keys.password }}, path: kafka/password}
+      {{- end }}
+{{- end }}
+
+{{/* What opens tenants' keys is told; the context is the root. */}}
+{{- define "esteira.sealEnv" -}}
+{{- $seal := .Values.seal -}}
+{{- $dir := "/etc/esteira" -}}
+{{- $env := dict -}}
+{{- if eq $seal.mode "file" -}}
+{{- $_ := set $env "ESTEIRA_SEAL_MASTER_FILE" (printf "%s/seal-master" $dir) -}}
+{{- else -}}
+{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_URL" $seal.transit.url -}}
+{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_MOUNT" $seal.transit.mount -}}
+{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_KEY" $seal.transit.key -}}
+{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_TOKEN_FILE" (printf "%s/seal-transit-token" $dir) -}}
+{{- end -}}
+{{- if $seal.hasOldMaster }}{{ $_ := set $env "ESTEIRA_SEAL_MASTER_OLD_FILE" (printf "%s/seal-master-old" $dir) }}{{ end -}}
+{{ toJson $env }}
+{{- end }}
+
+{{/* The keys of a Secret that it needs for that; the context is the root. */}}
+{{- define "esteira.sealKeys" -}}
+{{- $keys := list (ternary "seal-master" "seal-transit-token" (eq .Values.seal.mode "file")) -}}
+{{- if .Values.seal.hasOldMaster }}{{ $keys = append $keys "seal-master-old" }}{{ end -}}
+{{ toJson $keys }}
+{{- end }}
+
+{{/* name -> value of the environment, as JSON. Set by the chart; `config` comes over it. */}}
+{{- define "esteira.env" -}}
+{{- $values := .root.Values -}}
+{{- $wires := .service.wires -}}
+{{- $dir := "/etc/esteira" -}}
+{{- $env := dict
+      "ESTEIRA_ADMIN_LISTEN" "0.0.0.0:9464"
+      "ESTEIRA_DRAIN_MS" (toString (int $values.drainMs))
+      "ESTEIRA_PG_URL_FILE" (printf "%s/pg-url" $dir)
+      "ESTEIRA_PG_PASSWORD_FILE" (printf "%s/pg-password" $dir)
+      "ESTEIRA_PG_FRAME_URL_FILE" (printf "%s/pg-frame-url" $dir)
+      "ESTEIRA_PG_FRAME_PASSWORD_FILE" (printf "%s/pg-frame-password" $dir) -}}
+{{- $_ := mergeOverwrite $env (include "esteira.kafkaEnv" (dict "root" .root "user" (printf "esteira-%s" .name)) | fromJson) -}}
 {{- if has "redis" $wires -}}
 {{- $_ := set $env "ESTEIRA_REDIS_URL_FILE" (printf "%s/redis-url" $dir) -}}
 {{- $_ := set $env "ESTEIRA_REDIS_PASSWORD_FILE" (printf "%s/redis-password" $dir) -}}
@@ -130,17 +165,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- $_ := set $env "ESTEIRA_S3_ACCESS_KEY_FILE" (printf "%s/s3-access-key" $dir) -}}
 {{- $_ := set $env "ESTEIRA_S3_SECRET_KEY_FILE" (printf "%s/s3-secret-key" $dir) -}}
 {{- end -}}
-{{- if has "seal" $wires -}}
-{{- if eq $values.seal.mode "file" -}}
-{{- $_ := set $env "ESTEIRA_SEAL_MASTER_FILE" (printf "%s/seal-master" $dir) -}}
-{{- else -}}
-{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_URL" $values.seal.transit.url -}}
-{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_MOUNT" $values.seal.transit.mount -}}
-{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_KEY" $values.seal.transit.key -}}
-{{- $_ := set $env "ESTEIRA_SEAL_TRANSIT_TOKEN_FILE" (printf "%s/seal-transit-token" $dir) -}}
-{{- end -}}
-{{- if $values.seal.hasOldMaster }}{{ $_ := set $env "ESTEIRA_SEAL_MASTER_OLD_FILE" (printf "%s/seal-master-old" $dir) }}{{ end -}}
-{{- end -}}
+{{- if has "seal" $wires }}{{ $_ := mergeOverwrite $env (include "esteira.sealEnv" .root | fromJson) }}{{ end -}}
 {{- if has "http" $wires -}}
 {{- $_ := set $env "ESTEIRA_HTTP_LISTEN" "0.0.0.0:8080" -}}
 {{- with $values.http.proxies }}{{ $_ := set $env "ESTEIRA_HTTP_PROXIES" . }}{{ end -}}
