@@ -540,6 +540,16 @@ def test_migrations_come_before_everything():
     assert sum("/roles/" in path for path in mounted) == 2 * len(SERVICES)
 
 
+@pytest.mark.parametrize("name", [name for name in chart.FILES if "production" in name])
+def test_in_production_every_role_is_given_its_password(name):
+    things = chart.objects(name)
+    _, mounted = chart.files(chart.pod(things[("Job", "migrate")]))
+    given = {key for path, (_, secret, key) in mounted.items() if secret == "esteira-role-passwords"}
+    roles = {re.match(r"postgresql://(\w+)@", url)[1] for (kind, _), thing in things.items() if kind == "ConfigMap"
+             for key, url in thing["data"].items() if key.startswith("pg-")}
+    assert given == roles and len(roles) == 2 * len(SERVICES)
+
+
 def test_sessions_at_the_worst_moment():
     """What is refused is what the services really hold at most: as many as the notes say."""
     values = yaml.safe_load((chart.CHART / "values.yaml").read_text(encoding="utf-8"))
