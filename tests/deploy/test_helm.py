@@ -352,6 +352,20 @@ def test_production_runs_where_the_platform_wants_it():
                 assert (toleration["key"], toleration["value"]) == ("esteira.io/pool", pool), service
 
 
+def test_a_digest_is_of_one_image():
+    one, two, three = (f"sha256:{digit * 64}" for digit in "123")
+    for values, ocr, migrations in (({}, "esteira-ocr:0.2.0", "esteira-migrations:0.1.0"),
+                                    ({"services.ocr.image.digest": two, "migrations.image.digest": three},
+                                     f"esteira-ocr@{two}", f"esteira-migrations@{three}")):
+        things = chart.objects("values.yaml", {"image.digest": one, "image.tag": "0.2.0", "image.pullPolicy": "Always"} | values)
+        runs = {key: chart.pod(thing)["containers"][0] for key, thing in things.items()
+                if key[0] in ("Deployment", "Job", "CronJob", "Pod")}
+        images = {name: container["image"] for (_, name), container in runs.items()}
+        assert (images.pop("ocr"), images.pop("migrate")) == (ocr, migrations)
+        assert set(images.values()) == {f"esteira@{one}"} and len(images) == 5
+        assert {container["imagePullPolicy"] for container in runs.values()} == {"Always"}
+
+
 # --- one more service ---
 
 def test_one_more_service_is_one_entry():

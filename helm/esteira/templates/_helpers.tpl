@@ -30,6 +30,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end }}
 
+{{/* The image of a service, as JSON: `image` where it has no entry of its own; a digest is of one repository and of no other. */}}
+{{- define "esteira.imageOf" -}}
+{{- $all := .root.Values.image -}}
+{{- if .service.image -}}
+{{- $all = omit $all "digest" -}}
+{{- end -}}
+{{ toJson (merge (deepCopy (.service.image | default dict)) $all) }}
+{{- end }}
+
 {{/* A pattern with {service} in it, for this service: (dict "pattern" P "name" NAME) */}}
 {{- define "esteira.of" -}}
 {{ .pattern | replace "{service}" .name }}
