@@ -198,6 +198,7 @@ def test_what_just_works_is_taken(values):
     ({"traces.sampleRatio": 1.1}, "sampleRatio"), ({"traces.sampleRatio": "0.1"}, "sampleRatio"), ({"traces.ratio": 1}, "traces"),
     ({"config.ESTEIRA_REDIS_PASSWORD": "x"}, "REDIS_PASSWORD"), ({"config.PATH": "x"}, "PATH"),
     ({"services.ocr.config.ESTEIRA_S3_SECRET_KEY": "x"}, "S3_SECRET_KEY"), ({"config.ESTEIRA_PG_FRAME_URL": "x"}, "PG_FRAME_URL"),
+    ({"kafka.topicPrefix": ""}, "topicPrefix"), ({"kafka.topicPrefix": "."}, "topicPrefix"),
     ({"image.digest": "sha256:abc"}, "digest"), ({"runAs.user": 0}, "user"), ({"kafka.brokers": ""}, "brokers"),
     ({"ingress.enabled": True}, "host"), ({"services.Ocr": {}}, "services"),
     ({"services.ocr.resources.limits.memory": None}, "memory"),
@@ -350,6 +351,29 @@ def test_production_runs_where_the_platform_wants_it():
                 assert chart.pod(thing)["nodeSelector"] == {"esteira.io/pool": pool}, service
                 (toleration,) = chart.pod(thing)["tolerations"]
                 assert (toleration["key"], toleration["value"]) == ("esteira.io/pool", pool), service
+
+
+def test_keda_is_told_its_user_where_it_looks_for_it():
+    """The scaler takes username from the TriggerAuthentication alone."""
+    things = chart.objects("values.yaml", {"kafka.security": "sasl_ssl"})
+    for service in ("ocr", "outreach", "audit"):
+        asked = {row["parameter"]: (row["name"], row["key"])
+                 for row in things[("TriggerAuthentication", service)]["spec"]["secretTargetRef"]}
+        assert asked == {parameter: ("esteira-keda-kafka", f"kafka-{key}")
+                         for parameter, key in (("ca", "ca"), ("username", "user"), ("password", "password"))}
+        for trigger in things[("ScaledObject", service)]["spec"]["triggers"]:
+            assert "username" not in trigger["metadata"] and trigger["metadata"]["sasl"] == "scram_sha512"
+            assert trigger["authenticationRef"] == {"name": f"esteira-{service}"}
+
+
+@pytest.mark.parametrize("prefix", ("esteira.", "eu.prod.", "eu"))
+def test_principals_are_those_that_estctl_declares(prefix):
+    things = chart.objects("values.yaml", {"kafka.security": "sasl_ssl", "kafka.topicPrefix": prefix})
+    done = subprocess.run([BIN / "estctl", "acl", "declared", "--json"], capture_output=True, text=True, check=True,
+                          env={"ESTEIRA_KAFKA_BROKERS": "k:9092", "ESTEIRA_KAFKA_TOPIC_PREFIX": prefix})
+    declared = set(re.findall(r"User:([\w.-]+)", done.stdout))
+    told = {chart.environment(chart.pod(things[("Deployment", service)]))["ESTEIRA_KAFKA_SASL_USER"] for service in SERVICES}
+    assert told == {user for user in declared if not user.startswith("partner-")}
 
 
 def test_a_digest_is_of_one_image():

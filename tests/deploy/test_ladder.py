@@ -99,7 +99,8 @@ def test_keda_shows_a_certificate_of_its_own():
     assert {(entry["parameter"], entry["name"], entry["key"]) for entry in secrets} == {
         (parameter, "esteira-keda-kafka", f"kafka-{parameter}") for parameter in ("ca", "cert", "key")}
     scram = chart.objects("values.yaml", {"kafka.security": "sasl_ssl"})
-    assert {entry["parameter"] for entry in scram[("TriggerAuthentication", "ocr")]["spec"]["secretTargetRef"]} == {"ca", "password"}
+    assert {entry["parameter"] for entry in scram[("TriggerAuthentication", "ocr")]["spec"]["secretTargetRef"]} == {
+        "ca", "username", "password"}
     assert scram[("ScaledObject", "ocr")]["spec"]["triggers"][0]["metadata"]["sasl"] == "scram_sha512"
     plain = chart.objects("values.yaml", {"kafka.security": "plaintext"})
     assert ("TriggerAuthentication", "ocr") not in plain

@@ -82,6 +82,11 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
 {{- end }}
 {{- end }}
 
+{{/* Who a service is to Kafka: the prefix of its topics without the last dot, and its name (docs/secure.md). */}}
+{{- define "esteira.principal" -}}
+{{ printf "%s-%s" (trimSuffix "." .root.Values.kafka.topicPrefix) .name }}
+{{- end }}
+
 {{/* What reaches Kafka is told: (dict "root" $ "user" PRINCIPAL) -> name -> value, as JSON. */}}
 {{- define "esteira.kafkaEnv" -}}
 {{- $kafka := .root.Values.kafka -}}
@@ -153,7 +158,7 @@ redis-url: {{ printf "%s://%s:%d/%d" (ternary "rediss" "redis" $values.redis.tls
       "ESTEIRA_PG_PASSWORD_FILE" (printf "%s/pg-password" $dir)
       "ESTEIRA_PG_FRAME_URL_FILE" (printf "%s/pg-frame-url" $dir)
       "ESTEIRA_PG_FRAME_PASSWORD_FILE" (printf "%s/pg-frame-password" $dir) -}}
-{{- $_ := mergeOverwrite $env (include "esteira.kafkaEnv" (dict "root" .root "user" (printf "esteira-%s" .name)) | fromJson) -}}
+{{- $_ := mergeOverwrite $env (include "esteira.kafkaEnv" (dict "root" .root "user" (include "esteira.principal" .)) | fromJson) -}}
 {{- if has "redis" $wires -}}
 {{- $_ := set $env "ESTEIRA_REDIS_URL_FILE" (printf "%s/redis-url" $dir) -}}
 {{- $_ := set $env "ESTEIRA_REDIS_PASSWORD_FILE" (printf "%s/redis-password" $dir) -}}
