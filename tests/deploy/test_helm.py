@@ -172,6 +172,7 @@ def test_kube_score(name):
     ({"services.ocr.resources.limits.memory": "7935Mi"}, "more than limits.memory 7935Mi"),
     ({"seal.mode": "transit"}, "seal.transit.url: must be set"),
     ({"kafka.ca.existingSecret": ""}, "kafka.ca.existingSecret: must be set"),
+    ({"ingress.enabled": True, "ingress.host": "a.example"}, "http.proxies: must be set where the ingress is enabled"),
     ({"ladder.lag.low": 100}, "ladder.lag: low, middle and high must rise"),
 ))
 def test_what_cannot_work_is_refused(values, said):
@@ -388,6 +389,13 @@ def test_a_digest_is_of_one_image():
         assert (images.pop("ocr"), images.pop("migrate")) == (ocr, migrations)
         assert set(images.values()) == {f"esteira@{one}"} and len(images) == 5
         assert {container["imagePullPolicy"] for container in runs.values()} == {"Always"}
+
+
+@pytest.mark.parametrize("name", [name for name in chart.FILES if "production" in name])
+def test_behind_the_ingress_intake_knows_who_asked(name):
+    things = chart.objects(name)
+    assert ("Ingress", "intake") in things
+    assert chart.environment(chart.pod(things[("Deployment", "intake")]))["ESTEIRA_HTTP_PROXIES"] == "10.0.0.0/8"
 
 
 # --- one more service ---

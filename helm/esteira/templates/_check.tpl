@@ -72,6 +72,9 @@ What can never work ends the rendering with a reason. Each refusal has a test in
 {{- if and (ne .Values.kafka.security "plaintext") (not .Values.kafka.ca.existingSecret) -}}
 {{- fail "kafka.ca.existingSecret: must be set: brokers are always verified" -}}
 {{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.http.proxies) -}}
+{{- fail "http.proxies: must be set where the ingress is enabled, or the audit's every client has the address of the ingress" -}}
+{{- end -}}
 {{- $sessions := int (include "esteira.sessions" .) -}}
 {{- $most := div (mul 8 (int .Values.postgres.maxConnections)) 10 -}}
 {{- if gt $sessions $most -}}
