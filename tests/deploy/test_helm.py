@@ -540,6 +540,42 @@ def test_the_commands_for_a_tenant_and_a_key_work_as_printed(name, copy, tmp_pat
     assert calls[-1] == f"{place} delete job esteira-estctl"
 
 
+class Public(Stub):
+    """Takes documents, and keeps what it was asked for."""
+
+    def __init__(self, pair):
+        super().__init__(pair)
+        self.asked = []
+
+    def take(self, handler):
+        self.asked.append((handler.headers["Host"].split(":")[0], handler.path, b"a document" in self.body(handler)))
+        self.answer(handler, 202, {"job_id": "j"})
+
+
+@pytest.mark.parametrize("values,host", (({}, "localhost"), ({"http.tlsSecret": "t"}, "esteira-intake.default.svc"),
+                                         ({"http.tlsSecret": "t", "ingress.host": "api.example"}, "api.example")))
+def test_the_commands_for_the_first_document_work_as_printed(values, host, copy, tmp_path):
+    """With a real curl, at a server whose certificate is what the notes say it must be."""
+    authority = secure.Authority(str(tmp_path / "tls"))
+    notes = notes_of(copy, "values.yaml", values)
+    step = notes[notes.index("3. Send"):notes.index("How many")].split("\n", 1)[1]
+    step = step.replace("JOB_ID", "j").replace("   and with the job_id of its answer:", "")
+    (tmp_path / "contract.pdf").write_bytes(b"a document")
+    shutil.copy(authority.ca_file, tmp_path / "ca.crt")
+    with Public(authority.issue("intake", dns=[host]) if "http.tlsSecret" in values else None) as stub:
+        subprocess.run(["bash", "-euc", f"{KUBECTL}\n{step.replace('8080', str(stub.port))}"], check=True, cwd=tmp_path, timeout=60,
+                       env={"PATH": os.environ["PATH"], "CALLS": str(tmp_path / "calls"), "ESTEIRA_API_KEY": "uk_key"})
+        assert stub.asked == [(host, "/v1/extract", True), (host, "/v1/jobs/j/events", False), (host, "/v1/jobs/j/result", False)]
+    (call,) = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert "--namespace default port-forward service/esteira-intake" in call
+    assert call.endswith(":https" if "http.tlsSecret" in values else ":http")
+
+
+def test_who_must_show_a_certificate_is_told_so(copy):
+    notes = notes_of(copy, "values.yaml", {"http.tlsSecret": "t", "http.clientCaSecret": "c"})
+    assert "curl --cert client.crt --key client.key --cacert ca.crt --connect-to" in notes
+
+
 def told_operator(name="values.yaml", values=None):
     """(environment, files, specification) of the operator's pod."""
     spec = chart.pod(chart.objects(name, values)[("CronJob", "estctl")])
@@ -640,6 +676,15 @@ def test_in_production_every_role_is_given_its_password(name):
     roles = {re.match(r"postgresql://(\w+)@", url)[1] for (kind, _), thing in things.items() if kind == "ConfigMap"
              for key, url in thing["data"].items() if key.startswith("pg-")}
     assert given == roles and len(roles) == 2 * len(SERVICES)
+
+
+def test_the_job_gives_up_before_helm_does():
+    """Else helm says that it waited in vain, and not what failed."""
+    page = (judge.ROOT / "docs/helm.md").read_text(encoding="utf-8")
+    minutes = {int(said) for said in re.findall(r"--timeout (\d+)m\b", page)}
+    for name in chart.FILES:
+        job = chart.objects(name)[("Job", "migrate")]["spec"]
+        assert len(minutes) == 1 and min(minutes) * 60 - 120 <= job["activeDeadlineSeconds"] < min(minutes) * 60
 
 
 def test_sessions_at_the_worst_moment():
