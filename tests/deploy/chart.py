@@ -1,6 +1,7 @@
 """helm/esteira as the tests ask it: rendered, and its refusals."""
 import functools
 import json
+import os
 import pathlib
 import subprocess
 
@@ -10,7 +11,24 @@ CHART = judge.ROOT / "helm/esteira"
 FILES = ("values.yaml", *sorted(path.name for path in CHART.glob("values-*.yaml")))
 PLANNED = tuple(name for name in FILES if "dev" not in name)  # those that scale
 MONITORS = "monitoring.coreos.com/v1"
-SCALED = ("intake", "ocr", "outreach", "audit")
+SERVICES = ("intake", "ocr", "outreach", "audit")
+
+# One more service: one values entry and nothing else.
+BILLING = {"services.billing": {
+    "topics": ["billing.commands"], "wires": ["seal"], "scaling": {"by": "lag", "min": 2, "max": 12}, "connections": 5,
+    "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}}}
+OTHER_WAYS = {
+    "monitored": ({}, ("--api-versions", MONITORS)),
+    "scram": ({"kafka.security": "sasl_ssl"}, ()),
+    "transit": ({"seal.mode": "transit", "seal.transit.url": "https://bao:8200", "seal.hasOldMaster": True,
+                 "seal.transit.ca.existingSecret": "bao"}, ()),
+    "front": ({"ingress.enabled": True, "ingress.host": "api.example.com", "ingress.tlsSecret": "t",
+               "http": {"tlsSecret": "i", "clientCaSecret": "c", "proxies": "10.0.0.0/8"}, "outreachCa.existingSecret": "o"}, ()),
+    "billing": (BILLING, ()),
+    "traces": ({"traces.endpoint": "https://collector:4318", "traces.sampleRatio": 0.01, "traces.ca.existingSecret": "c",
+                "traces.headers.existingSecret": "{service}-otlp"}, ()),
+    "roles": ({"migrations.rolePasswordsSecret": "esteira-roles", "postgres.pooler.host": "pooler"}, ()),
+}
 
 
 def command(verb, *arguments, chart=CHART):
@@ -87,3 +105,18 @@ def files(spec):
 def environment(spec):
     """name -> value of what is given by value."""
     return {entry["name"]: entry["value"] for entry in spec["containers"][0]["env"] if "value" in entry}
+
+
+def ways():
+    """Everything a service may be told: each values file, and the other ways."""
+    yield from ((name, name, {}) for name in FILES)
+    yield from ((way, "values.yaml", values) for way, (values, _) in OTHER_WAYS.items())
+
+
+def content_of(path, pair):
+    """Something like what the file has to hold."""
+    if "seal-master" in path:
+        return os.urandom(32)
+    if path.endswith((".crt", ".pem", ".key")):
+        return pathlib.Path(pair.key if "key" in pathlib.PurePath(path).name else pair.cert).read_bytes()
+    return b"value"

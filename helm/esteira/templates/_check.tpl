@@ -1,5 +1,5 @@
 {{/*
-What can never work ends the rendering with a reason. Each refusal has a test in tests/deploy/test_helm.py.
+What can never work ends the rendering with a reason. Each refusal has a test in tests/deploy/test_refused.py.
 */}}
 {{- define "esteira.replicasMost" -}}
 {{- if eq .scaling.by "none" }}{{ int .scaling.replicas }}{{ else }}{{ int .scaling.max }}{{ end -}}
