@@ -375,7 +375,7 @@ def test_migrations_come_before_everything():
     assert notes["helm.sh/hook"] == "pre-install,pre-upgrade"
     _, mounted = chart.files(chart.pod(job))
     assert mounted["/etc/esteira/roles/esteira_frame_ocr"] == ("secret", "esteira-roles", "esteira_frame_ocr")
-    assert sum("/roles/" in path for path in mounted) == 2 * len(chart.SERVICES)
+    assert sum("/roles/" in path for path in mounted) == 2 * len(chart.SERVICES) + 1  # and esteira_backup
 
 
 @pytest.mark.parametrize("name", [name for name in chart.FILES if "production" in name])
@@ -385,7 +385,7 @@ def test_in_production_every_role_is_given_its_password(name):
     given = {key for path, (_, secret, key) in mounted.items() if secret == "esteira-role-passwords"}
     roles = {re.match(r"postgresql://(\w+)@", url)[1] for (kind, _), thing in things.items() if kind == "ConfigMap"
              for key, url in thing["data"].items() if key.startswith("pg-")}
-    assert given == roles and len(roles) == 2 * len(chart.SERVICES)
+    assert given == roles | {"esteira_backup"} and len(roles) == 2 * len(chart.SERVICES)
 
 
 def test_the_job_gives_up_before_helm_does():

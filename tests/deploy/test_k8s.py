@@ -186,29 +186,3 @@ def test_roles_get_the_passwords_that_their_services_log_in_by(things):
         for role, key in ((f"esteira_{service}", "pg-password"), (f"esteira_frame_{service}", "pg-frame-password")):
             assert f"'{role}'" in sql and roles.pop(role) == own[key]
     assert roles == {"esteira_backup": {"key": "esteira/backup", "property": "pg-password"}}
-
-
-def test_estctl_has_a_pod_with_all_it_reads(things):
-    text = (ROOT / "k8s/estctl.yaml").read_text(encoding="utf-8")
-    thing, = judge.documents(text)
-    assert judge.unfit(text) == []
-    # its policy is in the base; a limit of CPU only makes it slow; the image is pinned, as the chart's are
-    assert judge.bad_practice(text, "pod-networkpolicy", "container-resources", "container-image-pull-policy") == []
-    (container,), (volume,) = thing["spec"]["containers"], thing["spec"]["volumes"]
-    mounted = {}
-    for source in volume["projected"]["sources"]:
-        made, = [e for e in of(things, "ExternalSecret") if (e["metadata"]["namespace"], e["metadata"]["name"]) == (
-            thing["metadata"]["namespace"], source["secret"]["name"])]
-        keys = [row["secretKey"] for row in made["spec"]["data"]]
-        items = source["secret"].get("items") or [{"key": key, "path": key} for key in keys]
-        assert {item["key"] for item in items} <= set(keys)
-        mounted |= {f"/etc/esteira/{item['path']}": item["key"] for item in items}
-    files = {entry["name"]: entry["value"] for entry in container["env"] if entry["name"].endswith("_FILE")}
-    for name, path in files.items():
-        assert name == f"ESTEIRA_{mounted.pop(path).upper().replace('-', '_')}_FILE"
-    assert mounted == {"/etc/esteira/ca/postgres.crt": "postgres.crt"}
-    section = (ROOT / "docs/configuration.md").read_text(encoding="utf-8").split("\n## estctl\n")[1]
-    for entry in container["env"]:
-        assert re.search(rf"^\| `{entry['name'].removesuffix('_FILE')}(_FILE)?`", section, flags=re.M), entry
-    end, = [end for end in reach.ENDS if end.title == "estctl"]
-    assert end.namespace == thing["metadata"]["namespace"] and end.labels == thing["metadata"]["labels"]

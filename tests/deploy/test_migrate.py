@@ -42,7 +42,7 @@ def test_the_jobs_script_migrates_and_gives_passwords(stack, tmp_path):
         done = subprocess.run([*container["command"], *container["args"]], cwd=judge.ROOT / "migrations", env=env,
                               capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert done.stdout.count("has its password") == sum("/roles/" in path for path in files) == 8
+        assert done.stdout.count("has its password") == sum("/roles/" in path for path in files) == 9
         assert "planted" not in done.stdout + done.stderr
     for role in ("esteira_ocr", "esteira_frame_intake"):
         with psycopg2.connect(host="127.0.0.1", port=stack.postgres_port, dbname=known["PGDATABASE"], user=role,
