@@ -218,8 +218,8 @@ static struct err do_chores(struct engine *engine, struct chores *chores)
 	return e.kind == ERR_FATAL ? e : err_ok();
 }
 
-/* Three ways to see that Kafka does not serve us: no broker answers, or one does and takes no
- * events, or says that we may not. */
+/* Three ways to see that Kafka does not serve us: no broker answers, or one does and says that we
+ * may not, or takes no events. */
 static void tell_kafka(struct engine *engine, struct chores *chores)
 {
 	int64_t now = clock_mono_ms(), took_us = -1;
@@ -231,10 +231,10 @@ static void tell_kafka(struct engine *engine, struct chores *chores)
 	}
 	relay_look(engine->relay, &view);
 	struct err e = chores->kafka;
-	if (e.kind == ERR_OK && view.leader && view.kafka_away_ms >= KAFKA_SLOW_MS)
-		e = err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published");
 	if (e.kind == ERR_OK && engine->conf.names->watch != NULL)
 		e = kafka_watch_look(engine->conf.names->watch);
+	if (e.kind == ERR_OK && view.leader && view.kafka_away_ms >= KAFKA_SLOW_MS)
+		e = err_retry(ERR_CODE_KAFKA_AWAY, "events wait to be published");
 	health_report(engine->conf.health, HEALTH_KAFKA, e, took_us);
 }
 

@@ -97,8 +97,14 @@ struct err kafka_producer_send(
 		RD_KAFKA_V_VALUE(value, record->value.len), RD_KAFKA_V_HEADERS(headers),
 		RD_KAFKA_V_OPAQUE((void *)(uintptr_t)tag), RD_KAFKA_V_END);
 
+	/* what the topic's metadata says is told here and by no report */
+	const struct kafka_trouble trouble = { .kind = KAFKA_TROUBLE_WRITE,
+		.about = record->topic,
+		.text = "the topic is not ours to write" };
+
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		rd_kafka_headers_destroy(headers);
+	kafka_settings_tell(&producer->ear, &trouble, code);
 	return kafka_settings_err(code);
 }
 
