@@ -25,7 +25,8 @@ def no_rows_security(plant):
 
 
 def _alter(plant, policies):
-    with psycopg2.connect(plant.stack.psql_url()) as conn, conn.cursor() as cur:
+    with contextlib.closing(psycopg2.connect(plant.stack.psql_url())) as conn, conn.cursor() as cur:
+        conn.autocommit = True  # one lock at a time: the programs are at work on the same tables, in their own order
         for schema, table, name, using, check in policies:
             cur.execute(f'ALTER POLICY "{name}" ON "{schema}"."{table}"' + (f" USING ({using})" if using else "")
                         + (f" WITH CHECK ({check})" if check else ""))
