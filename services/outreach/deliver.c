@@ -213,6 +213,10 @@ struct err deliver_handle(struct scope *scope, const void *payload)
 	struct attempt *attempt = scope->user;
 	bool delivered = attempt->outcome == DECIDE_DELIVERED;
 
+	/* Not there: its event was lost with the database's tail and is on its way again, with a
+	 * command of its own; by now it may have made the delivery. */
+	if (!attempt->call.is_there)
+		return err_ok();
 	if (!attempt->call.is_due) /* the endpoint was deleted or disabled, or it was sent anew */
 		return store_cancel(scope->pg, &round);
 	if (attempt->view.task == EFFECT_OVER)

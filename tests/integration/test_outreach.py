@@ -1,9 +1,11 @@
 """Webhooks on their way out: intake, outreach and a receiver that behaves as it is told to."""
+import contextlib
 import datetime
 import json
 import time
 import uuid
 
+import psycopg2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -414,3 +416,36 @@ def test_a_deleted_endpoint_gets_nothing_more(out):
     out.document()
     out.settled(other, "delivered")
     assert len(out.receiver.got("/deleted")) == count
+
+
+# A claim is committed as soon as nobody holds the lock: behind the look for the delivery, before what comes of it.
+HOLD_CLAIM = """
+CREATE FUNCTION outreach.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock_shared(77); RETURN NEW; END $$;
+CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON outreach.claim DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+EXECUTE FUNCTION outreach.hold()"""
+LET_GO = "DROP TRIGGER hold ON outreach.claim; DROP FUNCTION outreach.hold()"
+
+
+def test_a_command_older_than_its_delivery_cancels_nothing(out):
+    """Behind a lost tail Kafka has the command of before, and the event that makes the delivery anew comes with a
+    command of its own. Found by the restore drill: the old one took what was made meanwhile for ended."""
+    endpoint, delivery = out.endpoint("/older"), str(uuid.uuid4())
+    command = {"delivery_id": delivery, "endpoint_id": endpoint["id"], "round": 0}
+
+    def send():
+        out.sender.send("outreach.delivery.requested.v1", command, out.tenant, delivery,
+                        topic="esteira.outreach.commands")
+    out.stack.psql(HOLD_CLAIM)
+    with contextlib.closing(psycopg2.connect(out.stack.psql_url())) as lock:
+        lock.cursor().execute("SELECT pg_advisory_xact_lock(77)")
+        send()
+        belt.wait_for("a claim that waits", lambda: out.stack.psql(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"))
+        hooks.rows(out.plant, "INSERT INTO outreach.deliveries (tenant_id, delivery_id, endpoint_id, event_id,"
+                   " event_type, body) VALUES (%s, %s, %s, %s, 'document.completed', '{}')",
+                   out.tenant, delivery, endpoint["id"], str(uuid.uuid4()))
+    out.stack.psql(LET_GO)
+    send()
+    out.settled(endpoint, "delivered", timeout_s=20)
+    assert len(out.receiver.got("/older")) == 1
