@@ -63,14 +63,15 @@ static void measure(const struct health *health, enum health_part part, struct e
 /* A line for each outage; for what comes and goes one in SAY_EVERY_MS. */
 static void say(struct part *part, const char *name, struct err e, bool failed)
 {
+	if (failed == part->said) /* all is well, or it has been said */
+		return;
 	int64_t now_ms = clock_mono_ms(), said_ms = part->said_ms;
-
-	if (failed && !part->said && (said_ms == 0 || now_ms - said_ms >= SAY_EVERY_MS)) {
+	if (failed && (said_ms == 0 || now_ms - said_ms >= SAY_EVERY_MS)) {
 		part->said_ms = now_ms;
 		part->said = true;
 		LOG(LOG_WARN, "dependency.down", LOG_TEXT("dependency", name), LOG_ERR(e));
 	}
-	if (!failed && part->said && atomic_exchange(&part->said, false))
+	if (!failed && atomic_exchange(&part->said, false))
 		LOG(LOG_INFO, "dependency.up", LOG_TEXT("dependency", name),
 			LOG_INT("down_ms", now_ms - said_ms));
 }

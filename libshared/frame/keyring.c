@@ -35,11 +35,6 @@ static const struct pg_statement hold = {
 
 /* --- opening --- */
 
-static void report(struct keyring *keyring, struct err e, int64_t took_us)
-{
-	health_report(keyring->of.health, HEALTH_KEYS, e, took_us);
-}
-
 /* One key among others that does not open is that tenant's trouble. A master key that has opened
  * none yet is another one: that is ours, and over when it is put right. */
 static struct err judge(struct keyring *keyring, struct err e)
@@ -58,13 +53,15 @@ static struct err open_key(
 	int64_t from_us = clock_mono_us();
 	struct err e = judge(keyring, master_unwrap(keyring->master, row, wrapped, ret_key));
 
-	report(keyring, e, clock_mono_us() - from_us);
+	health_report(keyring->of.health, HEALTH_KEYS, e, clock_mono_us() - from_us);
 	return e;
 }
 
 static void on_asked(void *arg, struct err e)
 {
-	report(arg, e, -1);
+	const struct keyring *keyring = arg;
+
+	health_report(keyring->of.health, HEALTH_KEYS, e, -1);
 }
 
 /* Whoever waits for the key service asks it; but when nobody does, somebody has to see that it is

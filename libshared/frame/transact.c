@@ -61,8 +61,9 @@ struct err transact_name(const struct transact *t, struct record *record, struct
  * yet is a partner's word and says nothing. */
 static int64_t doubt_of(const struct partition *partition, const struct event *event)
 {
+	if (partition->doubt_ms == 0)
+		return 0;
 	bool old = event->time_ms < partition->doubt_ms + DOUBT_MARGIN_MS;
-
 	return old || event->time_ms > clock_wall_ms() ? partition->doubt_ms : 0;
 }
 

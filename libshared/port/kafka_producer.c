@@ -102,9 +102,10 @@ struct err kafka_producer_send(
 		.about = record->topic,
 		.text = "the topic is not ours to write" };
 
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		rd_kafka_headers_destroy(headers);
-	kafka_settings_tell(&producer->ear, &trouble, code);
+		kafka_settings_tell(&producer->ear, &trouble, code);
+	}
 	return kafka_settings_err(code);
 }
 
