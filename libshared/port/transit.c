@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "port/digest.h"
 #include "port/http.h"
+#include "port/transit_answer.h"
 
 enum {
 	CONNECT_MS = 2000,
@@ -104,63 +105,6 @@ static void answer_wipe(struct http_response *answer)
 	http_response_done(answer);
 }
 
-/* The value of a text member of the answer's only object with that name. Read in place: a JSON
- * library would leave a copy of a key in memory that nobody wipes. Inside a JSON text every quote
- * has a backslash before it, so the name in quotes with a colon is no part of one. Values here are
- * base64 and need no escapes. */
-static struct str member(struct str json, struct str quoted)
-{
-	const char *at = json.len == 0 ? NULL : memmem(json.ptr, json.len, quoted.ptr, quoted.len);
-	const char *end = json.ptr + json.len;
-	struct str rest;
-
-	if (at == NULL)
-		return (struct str){ NULL, 0 };
-	at += quoted.len;
-	while (at < end && (*at == ' ' || *at == ':'))
-		at++;
-	if (at == end || *at != '"')
-		return (struct str){ NULL, 0 };
-	struct str value = str_cut((struct str){ at + 1, (size_t)(end - at - 1) }, '"', &rest);
-	return value.ptr + value.len == end ? (struct str){ NULL, 0 } : value;
-}
-
-static bool says(struct str body, const char *text)
-{
-	return body.len > 0 && memmem(body.ptr, body.len, text, strlen(text)) != NULL;
-}
-
-/* The words with which it refuses a ciphertext, whatever the status. */
-static bool is_foreign(struct str body)
-{
-	static const char *const words[] = { "message authentication failed", "invalid ciphertext",
-		"unable to decrypt" };
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (says(body, words[i]))
-			return true;
-	return false;
-}
-
-static struct err judge(int status, struct str body)
-{
-	if (status == 200)
-		return err_ok();
-	if ((status == 400 || status == 500) && is_foreign(body))
-		return err_reject(
-			ERR_CODE_UNDECRYPTABLE, "the key service does not open the wrapped key");
-	if (status == 403)
-		return err_retry(ERR_CODE_KEYS_REFUSED, "the key service refuses our token");
-	if (status == 400 || status == 404 || status == 405)
-		return err_retry(ERR_CODE_KEYS_REFUSED,
-			"the key service refused the request: its mount or key is another");
-	if (status == 429)
-		return err_retry(ERR_CODE_KEYS_AWAY, "the key service wants fewer requests");
-	if (status == 503)
-		return err_retry(ERR_CODE_KEYS_AWAY, "the key service is sealed or not ready");
-	return err_retry(ERR_CODE_KEYS_AWAY, "the key service answered with an error");
-}
-
 /* One try with the token as it is. */
 static struct err send_once(struct transit *transit, const char *url, const struct buf *body,
 	uint64_t *ret_generation, struct http_response *ret_answer)
@@ -201,7 +145,7 @@ static struct err post(struct transit *transit, const char *what, const struct b
 		answer_wipe(ret_answer);
 		TRY(send_once(transit, url, body, &generation, ret_answer));
 	}
-	return judge(ret_answer->status, buf_str(&ret_answer->body));
+	return transit_answer_judge(ret_answer->status, buf_str(&ret_answer->body));
 }
 
 static struct err unreadable(void)
@@ -256,7 +200,7 @@ struct err transit_wrap(
 	buf_addf(&body, "{\"plaintext\":\"%s\",\"context\":\"%s\"}", key64, context64);
 	digest_wipe(key64, sizeof key64);
 	TRY(post(transit, "encrypt", &body, &answer));
-	struct str text = member(buf_str(&answer.body), STR("\"ciphertext\""));
+	struct str text = transit_answer_member(buf_str(&answer.body), STR("\"ciphertext\""));
 	if (!is_ciphertext(text))
 		return unreadable();
 	memcpy(ret_text, text.ptr, text.len);
@@ -278,7 +222,7 @@ struct err transit_unwrap(
 	buf_addf(&body, "{\"ciphertext\":\"%.*s\",\"context\":\"%s\"}", (int)text.len, text.ptr,
 		context64);
 	TRY(post(transit, "decrypt", &body, &answer));
-	struct str plain = member(buf_str(&answer.body), STR("\"plaintext\""));
+	struct str plain = transit_answer_member(buf_str(&answer.body), STR("\"plaintext\""));
 	if (!encode_base64_back(plain, key.bytes, sizeof key.bytes, &len) ||
 		len != sizeof key.bytes)
 		return unreadable();
@@ -297,7 +241,9 @@ struct err transit_check(struct transit *transit)
 		return err_fatal(ERR_CODE_BAD_CONFIG,
 			"ESTEIRA_SEAL_TRANSIT_KEY: the key is not derived; make one with "
 			"derived=true");
-	return answer.status == 400 && says(buf_str(&answer.body), "context") ? err_ok() : e;
+	return answer.status == 400 && transit_answer_says(buf_str(&answer.body), "context")
+		       ? err_ok()
+		       : e;
 }
 
 /* --- is it there? --- */
@@ -311,7 +257,7 @@ static void on_asked(void *arg, struct err result, struct http_response *respons
 	if (done == NULL)
 		return;
 	if (result.kind == ERR_OK && response->status != 200 && response->status != 429)
-		result = judge(response->status, (struct str){ NULL, 0 });
+		result = transit_answer_judge(response->status, (struct str){ NULL, 0 });
 	done(transit->asked_arg, result);
 }
 

@@ -124,7 +124,8 @@ static void add_hygiene(
 			buf_addf(out, "%s: %s\r\n", field->name, field->value.ptr);
 	/* a promise that only TLS can make (RFC 6797 section 7.2) */
 	if (exchange->conn->pool->conf.tls != NULL)
-		buf_add_str(out, STR("Strict-Transport-Security: max-age=31536000\r\n"));
+		buf_add_str(out, STR("Strict-Transport-Security: max-age=31536000; "
+				     "includeSubDomains\r\n"));
 	web_cors_add(exchange, out);
 }
 

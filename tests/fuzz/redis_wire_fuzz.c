@@ -1,4 +1,8 @@
-/* Any bytes as what a Redis server sends, in reads whose sizes the first byte chooses. */
+/*
+ * Any bytes as what a Redis server sends, in reads whose sizes the first byte chooses; each reply
+ * as what the script of rate limits answers, too.
+ */
+#include "api/rate.h"
 #include "port/redis_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -10,6 +14,18 @@ static void touch(const struct redis_reply *reply)
 		__builtin_trap();
 	for (size_t i = 0; i < reply->count; i++)
 		touch(&reply->items[i]);
+}
+
+static void limit(const struct redis_reply *reply)
+{
+	struct window_verdict verdict;
+	const int64_t most = 30;
+
+	if (!rate_read_reply(reply, most, &verdict))
+		return;
+	unsigned wait_s = rate_retry_after_s(&verdict);
+	if (verdict.left < 0 || verdict.left > most || wait_s < 1 || wait_s > 61)
+		__builtin_trap();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -26,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		good = redis_wire_feed(wire, (struct str){ (const char *)data + at, len });
 		while (good && (good = redis_wire_next(wire, &reply)) && reply != NULL) {
 			touch(reply);
+			limit(reply);
 			struct redis_reply *copy = redis_wire_copy(arena, reply);
 			if (copy != NULL)
 				touch(copy);

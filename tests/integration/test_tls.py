@@ -229,7 +229,7 @@ def test_slow_reader_under_tls(secured):
 def test_headers_of_an_answer(secured):
     for path in ("/v1/health", "/docs", "/v1/nowhere", "/v1/jobs"):
         answer = secured.client().call("GET", path)
-        assert answer.header("Strict-Transport-Security") == "max-age=31536000"
+        assert answer.header("Strict-Transport-Security") == "max-age=31536000; includeSubDomains"
         assert answer.header("X-Content-Type-Options") == "nosniff"
         assert answer.header("Referrer-Policy") == "no-referrer"
         assert "default-src 'none'" in answer.header("Content-Security-Policy")

@@ -141,8 +141,8 @@ START_TEST(answers_and_takes_leave)
 		client->stream, STR("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
 	loop_run(bench.loop);
 	ck_assert(strncmp(client->heard.ptr, "HTTP/1.1 200 OK\r\n", 17) == 0);
-	ck_assert_ptr_nonnull(
-		strstr(client->heard.ptr, "Strict-Transport-Security: max-age=31536000\r\n"));
+	ck_assert_ptr_nonnull(strstr(client->heard.ptr,
+		"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"));
 	ck_assert(client->ended); /* by a farewell, not by a cut */
 	teardown();
 }
