@@ -16,6 +16,7 @@
 #include "port/loop.h"
 #include "port/redis_backoff.h"
 #include "port/redis_greeting.h"
+#include "port/redis_out.h"
 #include "port/redis_queue.h"
 #include "port/redis_url.h"
 #include "port/redis_wire.h"
@@ -35,6 +36,7 @@ struct redis_link {
 	enum link_state state;
 	struct stream *stream; /* NULL only when its closed() was called */
 	struct redis_wire *wire;
+	struct redis_out out;
 	struct loop_timer *retry;
 	enum redis_greeting greeting; /* whose answer comes next */
 	int64_t ready_by_ms;
@@ -107,6 +109,7 @@ static void drop(struct redis *redis, const char *why)
 	redis->link.why = why;
 	atomic_store(&redis->up, false);
 	atomic_store(&redis->id, 0);
+	redis_out_drop(&redis->link.out);
 	redis_queue_fail_all(&redis->queue, away(why), &redis->failed);
 	timer_at(redis, redis->failed.head == NULL ? INT64_MAX : 0);
 	if (redis->link.stream != NULL)
@@ -156,28 +159,19 @@ static void on_timer(void *arg)
 
 /* --- the connection --- */
 
-static void write_greeting(struct redis *redis, enum redis_greeting at)
-{
-	char text[REDIS_GREETING_TEXT_BYTES];
-	struct str argv[REDIS_GREETING_ARGS];
-	size_t argc = redis_greeting_words(&redis->url, redis->name, at, text, argv);
-	const struct redis_command command = { argv, argc, 1 };
-	char *bytes;
-	size_t len;
-
-	if (redis_wire_format(&command, &bytes, &len).kind == ERR_OK)
-		stream_write_take(redis->link.stream, bytes, len);
-	else
-		drop(redis, "no memory for a Redis connection");
-}
-
 static void write_greetings(struct redis *redis)
 {
 	enum redis_greeting at = redis_greeting_from(&redis->url, REDIS_GREETING_AUTH);
 
 	redis->link.greeting = at;
 	while (at < REDIS_GREETING_END && redis->link.state == LINK_GREETING) {
-		write_greeting(redis, at);
+		char *bytes;
+		size_t len;
+		if (redis_greeting_format(&redis->url, redis->name, at, &bytes, &len).kind ==
+			ERR_OK)
+			stream_write_take(redis->link.stream, bytes, len);
+		else
+			drop(redis, "no memory for a Redis connection");
 		at = redis_greeting_from(&redis->url, at + 1);
 	}
 }
@@ -187,10 +181,8 @@ static void become_up(struct redis *redis)
 	redis->link.state = LINK_UP;
 	redis->link.backoff_ms = REDIS_BACKOFF_MIN_MS;
 	atomic_store(&redis->up, true);
-	for (struct redis_entry *entry = redis->queue.head; entry != NULL; entry = entry->next) {
-		stream_write_take(redis->link.stream, entry->wire, entry->wire_len);
-		entry->wire = NULL;
-	}
+	for (struct redis_entry *entry = redis->queue.head; entry != NULL; entry = entry->next)
+		redis_out_add(&redis->link.out, redis->link.stream, entry);
 	redis->queue.wire_bytes = 0;
 }
 
@@ -330,6 +322,7 @@ static void free_unopened(struct redis **redis)
 		return;
 	loop_timer_free((*redis)->timer);
 	loop_timer_free((*redis)->link.retry);
+	redis_out_close(&(*redis)->link.out);
 	free_parts(*redis);
 }
 
@@ -349,6 +342,7 @@ struct err redis_open(struct loop *loop, const char *url, const struct redis_lim
 	redis->limits.ca_file = NULL; /* the caller's */
 	redis->link.backoff_ms = REDIS_BACKOFF_MIN_MS;
 	redis->timer_due_ms = INT64_MAX;
+	TRY(redis_out_open(loop, &redis->link.out));
 	TRY(loop_timer_new(loop, on_timer, redis, &redis->timer));
 	TRY(loop_timer_new(loop, connect_link, redis, &redis->link.retry));
 	connect_link(redis);
@@ -365,6 +359,7 @@ void redis_close(struct redis *redis)
 	redis->link.state = LINK_CLOSED;
 	loop_timer_free(redis->timer);
 	loop_timer_free(redis->link.retry);
+	redis_out_close(&redis->link.out);
 	bool nested = redis->in_timer;
 	redis->in_timer = true; /* a callback must not free what is used here */
 	answer_failed(redis);
@@ -382,7 +377,7 @@ static struct err refusal(const struct redis *redis, const struct redis_entry *e
 		return err_reject(ERR_CODE_RECORD_TOO_LARGE, "the Redis command is too large");
 	if (redis->link.state != LINK_UP && redis->link.state != LINK_GREETING)
 		return away(redis->link.why);
-	queued += stream_pending_bytes(redis->link.stream);
+	queued += redis->link.out.waiting.len + stream_pending_bytes(redis->link.stream);
 	if (queued > max - entry->wire_len || redis->queue.count >= redis->limits.inflight_max)
 		return away("too many Redis commands wait");
 	return err_ok();
@@ -398,10 +393,8 @@ static void send_entry(struct redis *redis, struct redis_entry *entry)
 		timer_at(redis, 0);
 		return;
 	}
-	if (redis->link.state == LINK_UP) {
-		stream_write_take(redis->link.stream, entry->wire, entry->wire_len);
-		entry->wire = NULL;
-	}
+	if (redis->link.state == LINK_UP)
+		redis_out_add(&redis->link.out, redis->link.stream, entry);
 	redis_queue_add(&redis->queue, entry);
 	timer_before(redis, entry->deadline_ms);
 }

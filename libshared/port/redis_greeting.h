@@ -15,14 +15,11 @@ enum redis_greeting {
 	REDIS_GREETING_END,
 };
 
-enum { REDIS_GREETING_ARGS = 3, REDIS_GREETING_TEXT_BYTES = 16 };
-
 /* The first greeting from at on that this URL needs; REDIS_GREETING_END when none is left. */
 enum redis_greeting redis_greeting_from(const struct redis_url *url, enum redis_greeting at);
 
-/* The words of a greeting; ret_argv takes REDIS_GREETING_ARGS. They point into url, name and text,
- * which takes REDIS_GREETING_TEXT_BYTES. Returns their number. */
-size_t redis_greeting_words(const struct redis_url *url, const char *name, enum redis_greeting at,
-	char *text, struct str *ret_argv);
+/* A greeting as it goes over the wire, in heap memory for the caller. ERR_FATAL out-of-memory. */
+struct err redis_greeting_format(const struct redis_url *url, const char *name,
+	enum redis_greeting at, char **ret_bytes, size_t *ret_len) ERR_MUST_USE;
 
 #endif

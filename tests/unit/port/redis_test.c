@@ -107,6 +107,73 @@ START_TEST(carries_large_values)
 }
 END_TEST
 
+enum { TURN = 1000, BIG_AT = 500, BIG_BYTES = 100000 };
+
+struct turn {
+	struct redis *redis;
+	char *big;
+	int answered, right;
+};
+
+/* Without ck_assert, which writes each time. */
+static void on_turn(void *arg, struct err result, const struct redis_reply *reply)
+{
+	struct turn *turn = arg;
+	int number = turn->answered++;
+
+	if (result.kind == ERR_OK && number == BIG_AT)
+		turn->right += str_eq(reply->text, STR("OK"));
+	else if (result.kind == ERR_OK)
+		turn->right += reply->number == number + (number < BIG_AT);
+}
+
+static void send_turn(void *arg)
+{
+	struct turn *turn = arg;
+	const struct str big = { turn->big, BIG_BYTES };
+
+	for (int i = 0; i < TURN; i++)
+		redis_send(turn->redis,
+			i == BIG_AT ? CMD(STR("SET"), STR("big"), big) : CMD(STR("INCR"), STR("n")),
+			on_turn, turn);
+}
+
+/* How often the loop's thread wrote to anything. */
+static void count_writes(void *ret_count)
+{
+	FILE *file = fopen("/proc/thread-self/io", "r");
+	char line[64];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof line, file) != NULL)
+		(void)sscanf(line, "syscw: %ld", (long *)ret_count);
+	fclose(file);
+}
+
+/* In order, whatever their sizes. */
+START_TEST(joins_the_commands_of_a_turn)
+{
+	struct server server = server_new("");
+	struct bench bench = bench_new();
+	struct turn turn = { client(&bench, server.port, NULL), calloc(1, BIG_BYTES), 0, 0 };
+	long before = 0, after = 0;
+
+	until_up(&bench, turn.redis);
+	on_loop(&bench, count_writes, &before);
+	on_loop(&bench, send_turn, &turn);
+	expect_text(call(&bench, turn.redis, CMD(STR("PING"))), "PONG");
+	ck_assert_int_eq(turn.answered, TURN);
+	ck_assert_int_eq(turn.right, TURN);
+	on_loop(&bench, count_writes, &after);
+	ck_assert_int_gt(after, before);
+	ck_assert_int_lt(after - before, TURN / 10);
+	on_loop(&bench, close_here, turn.redis);
+	free(turn.big);
+	bench_free(&bench);
+	server_free(&server);
+}
+END_TEST
+
 START_TEST(keeps_its_ceilings)
 {
 	enum { SIZE = 1 << 20 };
@@ -306,6 +373,7 @@ int main(void)
 	tcase_add_test(tcase, authenticates);
 	tcase_add_test(tcase, does_not_use_another_database);
 	tcase_add_test(tcase, carries_large_values);
+	tcase_add_test(tcase, joins_the_commands_of_a_turn);
 	tcase_add_test(tcase, keeps_its_ceilings);
 	tcase_add_test(tcase, times_out);
 	tcase_add_test(tcase, unblocks);
