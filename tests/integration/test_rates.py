@@ -1,7 +1,6 @@
 """Rate limits over three replicas: exact, honest about when to come again, and there without Redis."""
 import json
 import re
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -197,11 +196,10 @@ def test_every_route_is_limited(farm):
 def test_an_upload_is_refused_before_its_body(farm):
     client = tenant(farm, "pesada", extract=1)[0]
     client.call("POST", "/v1/extract", 415, b"no pdf", {"Content-Type": belt.PDF})
-    head = (f"POST /v1/extract HTTP/1.1\r\nHost: a\r\nX-API-Key: {client.key}\r\nContent-Type: {belt.PDF}\r\n"
-            "Content-Length: 40000000\r\nExpect: 100-continue\r\n\r\n")
-    with socket.create_connection((client.where.hostname, client.where.port), 20) as sock:
-        sock.sendall(head.encode())
-        assert sock.recv(4096).startswith(b"HTTP/1.1 429 ")
+    with belt.Wire(client.url) as wire:
+        fields = (f"X-API-Key: {client.key}", f"Content-Type: {belt.PDF}", "Content-Length: 40000000",
+                  "Expect: 100-continue")
+        assert wire.request("POST", "/v1/extract", fields).answer().status == 429
 
 
 def test_events_are_refused_whole(farm):

@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)), "docker/
 # pylint: disable=wrong-import-position
 from proc import StepError  # noqa: E402
 from servers import DATABASE  # noqa: E402
+from wires import KAFKA_ADMIN  # noqa: E402
 
 TOPIC = "esteira.intake.events"
 GROUP = "esteira.reference"
@@ -50,8 +51,9 @@ def prepare(stack):
 
 
 def start(stack, instance=1, wait=True, program="esteira-reference", **env):
-    """A running reference service."""
-    return stack.start_service("reference", instance, {**GROUP_FAST, **env}, wait, program)
+    """A running reference service; nobody of the suite, so no ACL is declared for it."""
+    return stack.start_service(
+        "reference", instance, {**stack.kafka_env(KAFKA_ADMIN), **GROUP_FAST, **env}, wait, program)
 
 
 class Sender:
