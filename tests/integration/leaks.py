@@ -138,7 +138,7 @@ def consumed(plant):
     """topic -> all bytes of all its records, keys and headers included; every topic of the broker."""
     import confluent_kafka  # pylint: disable=import-outside-toplevel
     consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": plant.stack.kafka_bootstrap, "group.id": "leaks", "log_level": 0,
+        **plant.stack.kafka_client_conf(), "group.id": "leaks", "log_level": 0,
         "enable.auto.commit": False, "enable.partition.eof": True})
     topics = consumer.list_topics(timeout=20).topics
     places = [confluent_kafka.TopicPartition(name, number, 0)

@@ -1,5 +1,5 @@
 """docs/become-a-partner.md is run as it stands: every ```sh block in order, in one shell, in a folder that looks
-like the tree after ./dev up. What a block prints is compared with the ```text block behind it."""
+like the tree after ./dev up, without --secure. What a block prints is compared with the ```text block behind it."""
 import os
 import pathlib
 import re
@@ -97,7 +97,7 @@ class Plant(NamedTuple):
 def make_plant(tmp_path_factory):
     """As ./dev up leaves it."""
     folder = tmp_path_factory.mktemp("tree")
-    with Stack.temporary() as stack, pytest.MonkeyPatch.context() as patch:
+    with Stack.temporary(secure=False) as stack, pytest.MonkeyPatch.context() as patch:
         for slug, name in cli.TENANTS:
             stack.tenant(slug, name)
         cli.start_services(stack)

@@ -42,7 +42,7 @@ def fetch(client, text):
 
 
 def produce(plant, topic, value, headers, key):
-    producer = confluent_kafka.Producer({"bootstrap.servers": plant.stack.kafka_bootstrap})
+    producer = confluent_kafka.Producer(plant.stack.kafka_client_conf())
     producer.produce(TOPIC_PREFIX + topic, key=key, value=value, headers=headers)
     assert producer.flush(20) == 0
 
