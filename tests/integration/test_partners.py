@@ -339,21 +339,22 @@ def make_topic(stack, name):
 
 
 def add_without_topics(plant, slug):
-    """A partner of alfa as somebody makes it who has forgotten half of it."""
+    """A partner of alfa as somebody makes it who has forgotten half of it; answers a producer that may write to it."""
     plant.stack.psql(f"INSERT INTO intake.partners (slug, name) VALUES ('{slug}', '');"
                      f"INSERT INTO intake.partner_tenants (tenant_id, partner) SELECT tenant_id, '{slug}'"
                      " FROM intake.tenants WHERE slug = 'alfa'")
+    return confluent_kafka.Producer(plant.stack.kafka_client_conf())
 
 
 def test_a_topic_that_is_missing_stops_nobody(plant, acme):
-    add_without_topics(plant, "bare")
+    producer = add_without_topics(plant, "bare")
     time.sleep(7)
     acme.charge("beside the missing")
     acme.flush()
     plant.events.one("ce_id", acme.id_of("beside the missing"))
     make_topic(plant.stack, f"{TOPIC_PREFIX}partner.bare.in")
-    acme.producer.produce(f"{TOPIC_PREFIX}partner.bare.in", json.dumps(DATA), headers=binary("late"))
-    acme.flush()
+    producer.produce(f"{TOPIC_PREFIX}partner.bare.in", json.dumps(DATA), headers=binary("late"))
+    assert producer.flush(60) == 0
     plant.events.one("ce_id", event_id(plant.tenant_id("alfa"), "bare", "late"))
     plant.stack.estctl("partner", "revoke", "bare")
 
@@ -362,11 +363,11 @@ def test_a_missing_dlq_stops_its_partition_alone(plant, acme):
     """The library says after 30 s that there is no such topic."""
     topic = f"{TOPIC_PREFIX}partner.half.in"
     make_topic(plant.stack, topic)
-    add_without_topics(plant, "half")
+    producer = add_without_topics(plant, "half")
     for n in range(50):
-        acme.producer.produce(topic, b"bad", partition=0, headers=binary(f"bad-{n}"))
-    acme.producer.produce(topic, json.dumps(DATA), partition=1, headers=binary("beside the bad"))
-    acme.flush()
+        producer.produce(topic, b"bad", partition=0, headers=binary(f"bad-{n}"))
+    producer.produce(topic, json.dumps(DATA), partition=1, headers=binary("beside the bad"))
+    assert producer.flush(60) == 0
     plant.events.one("ce_id", event_id(plant.tenant_id("alfa"), "half", "beside the bad"))
     acme.charge("beside the bad")
     acme.flush()

@@ -67,7 +67,7 @@ class Servers:
 
 @pytest.fixture(scope="module", name="servers")
 def make_servers():
-    with Stack.temporary() as stack:
+    with Stack.temporary(secure=False) as stack:
         yield Servers(stack)
 
 
