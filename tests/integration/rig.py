@@ -26,6 +26,7 @@ class Rig:
 
     def __init__(self, stack):
         self.stack, self.keys, self.services = stack, {}, {}
+        belt.trust(stack.s3_endpoint, stack.tls_context())
 
     def tenant(self, slug, deadline_s=LONG_S, plan="unlimited"):
         """A tenant with a key for all scopes; answers the key."""

@@ -159,7 +159,7 @@ def test_what_spans_say(plant, trace):
     assert request.kind == otlp.SERVER and not request.failed
     assert request.attributes == {
         "http.request.method": "POST", "http.route": "/v1/extract", "http.response.status_code": 202,
-        "url.scheme": "http", "esteira.tenant.id": "prova"}
+        "url.scheme": plant.client("prova").where.scheme, "esteira.tenant.id": "prova"}
     sent = only(spans, "intake: send esteira.ocr.jobs intake.document.received.v1")
     handled = only(spans, "ocr: process esteira.ocr.jobs intake.document.received.v1")
     assert (sent.kind, handled.kind) == (otlp.PRODUCER, otlp.CONSUMER)
