@@ -242,6 +242,7 @@ def test_curl_does_not_wait_for_continue(plant, tmp_path):
     done = subprocess.run(
         ["curl", "-sS", "-o", os.devnull, "-w", "%{http_code} %{time_total}", "-F", f"file=@{path}",
          "-H", "Expect: 100-continue", "-H", f"X-API-Key: {plant.keys['alfa']}",
+         *(["--cacert", plant.stack.authority.ca_file] if plant.stack.is_secured("http") else []),
          plant.client().url + "/v1/extract"], capture_output=True, text=True, check=True)
     status, seconds = done.stdout.split()
     assert status == "202" and float(seconds) < 0.5, done.stdout
@@ -286,6 +287,8 @@ def test_keep_alive(plant, url):
 
 def test_half_close(plant, url):
     """A client that has said all it has to say still gets its answer."""
+    if plant.stack.is_secured("http"):
+        pytest.skip("Python's TLS ends both sides at once")
     with Wire(url) as wire:
         wire.request("POST", "/v1/extract", upload_head(plant, len(SMALL)), SMALL).half_close()
         answer = wire.answer("POST", "/v1/extract")
@@ -357,6 +360,8 @@ def test_too_slow(plant):
 def test_storage_gives_up_on_a_slow_client(plant):
     """Storage servers drop a PUT that stands still, sooner than we: still the client's 408, and 503 to
     one that goes on."""
+    if plant.stack.is_secured("s3"):
+        pytest.skip("the relay reads what goes to the storage")
     before = jobs_of(plant)
     head = ("POST /v1/extract HTTP/1.1", "Host: a", *upload_head(plant, 100000), "", "%PDF-1.4", "")
     with slow.Impatient(plant.stack.ports["s3"], 1.0) as storage:
