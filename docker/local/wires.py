@@ -158,6 +158,11 @@ class Wires:
         """Prefix of a stock Kafka tool; the class name comes next."""
         return os.path.join(ROOT, "docker/local/kafka-cli")
 
+    def kafka_tool(self, name, *args):
+        """The command of a stock tool that asks this broker; name: its class below org.apache.kafka.tools."""
+        return [self.kafka_cli, f"org.apache.kafka.tools.{name}", "--bootstrap-server", self.kafka_bootstrap,
+                *self.kafka_tool_args(), *args]
+
     @property
     def postgres_port(self):
         """Of the server itself, where what the tests ask goes."""

@@ -19,9 +19,8 @@ ROUNDS = 3
 
 def move_back(stack):
     """kafka-consumer-groups --reset-offsets --to-earliest, once the group is empty."""
-    command = [stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-               "--bootstrap-server", stack.kafka_bootstrap, "--group", reference.GROUP, "--topic",
-               reference.TOPIC, "--reset-offsets", "--to-earliest", "--execute"]
+    command = stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--group", reference.GROUP, "--topic",
+                               reference.TOPIC, "--reset-offsets", "--to-earliest", "--execute")
     done = None
 
     def moved():

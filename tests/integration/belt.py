@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import sys
 import time
 import urllib.parse
@@ -294,8 +295,15 @@ class Wire:
         return self.send("\r\n".join(lines).encode() + body)
 
     def half_close(self):
-        """No more will be sent."""
-        self.sock.shutdown(socket.SHUT_WR)
+        """No more will be sent. Under TLS it is said so (close_notify), and the other side goes on."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            patience = self.sock.gettimeout()
+            self.sock.settimeout(0)  # it would wait for the other side's end
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.sock.unwrap()
+            self.sock.settimeout(patience)
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
         return self
 
     def reset(self):
@@ -306,7 +314,7 @@ class Wire:
     def _more(self):
         try:
             part = self.sock.recv(65536)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLZeroReturnError):
             part = b""
         self.left += part
         return bool(part)

@@ -198,11 +198,9 @@ class Plant:
     def reset(self, *how, topic=TOPIC, group=GROUP):
         """kafka-consumer-groups --reset-offsets --execute, on a stopped group."""
         done = subprocess.run(
-            [self.stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-             "--bootstrap-server", self.stack.kafka_bootstrap, *self.stack.kafka_tool_args(),
-             "--group", group, "--topic", topic,
-             "--reset-offsets", *how, "--execute"], capture_output=True, text=True, timeout=120,
-            check=False)
+            self.stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--group", group, "--topic", topic,
+                                  "--reset-offsets", *how, "--execute"),
+            capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0 and "Error" not in done.stdout, done.stdout + done.stderr
 
 

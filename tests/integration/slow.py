@@ -2,6 +2,7 @@
 import contextlib
 import select
 import socket
+import ssl
 import threading
 import time
 
@@ -47,16 +48,29 @@ class Clients:
         return self.outcomes[name]
 
 
+def take(source):
+    """What is there of a socket that select found ready; under TLS it may be no data of ours (SSLWantReadError)."""
+    source.settimeout(0)
+    try:
+        return source.recv(65536)
+    finally:
+        source.settimeout(None)
+
+
 class Impatient:
     """A way to a storage server that gives up as S3 does: a request that stands still for idle_s is
     answered 400 RequestTimeout, and the connection closed."""
 
     ANSWER = (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    def __init__(self, port, idle_s):
-        self.port, self.idle_s, self.dropped = port, idle_s, 0
+    def __init__(self, stack, idle_s):
+        self.stack, self.idle_s, self.dropped = stack, idle_s, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.tls = None
+        if stack.is_secured("s3"):
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*stack.server_pair("impatient"))
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -72,13 +86,25 @@ class Impatient:
                 client, _ = self.listener.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
+    def _ends(self, client):
+        """(to the client, to the storage), both under TLS where the storage is."""
+        server = socket.create_connection(("127.0.0.1", self.stack.ports["s3"]))
+        if self.tls is None:
+            return client, server
+        return (self.tls.wrap_socket(client, server_side=True),
+                self.stack.tls_context().wrap_socket(server, server_hostname="127.0.0.1"))
+
     def _serve(self, client):
-        server, asked = socket.create_connection(("127.0.0.1", self.port)), False
+        asked = False
+        client, server = self._ends(client)
         with client, server, contextlib.suppress(OSError):
             while True:
                 ready, _, _ = select.select([client, server], [], [], self.idle_s)
                 for source in ready:
-                    data = source.recv(65536)
+                    try:
+                        data = take(source)
+                    except ssl.SSLWantReadError:
+                        continue
                     if not data:
                         return
                     (server if source is client else client).sendall(data)

@@ -25,9 +25,7 @@ def delete_before(plant, offset):
         json.dump({"version": 1, "partitions": [
             {"topic": TOPIC, "partition": plant.partition, "offset": offset}]}, f)
         f.flush()
-        subprocess.run([plant.stack.kafka_cli, "org.apache.kafka.tools.DeleteRecordsCommand",
-                        "--bootstrap-server", plant.stack.kafka_bootstrap,
-                        *plant.stack.kafka_tool_args(), "--offset-json-file", f.name], check=True, capture_output=True, timeout=120)
+        subprocess.run(plant.stack.kafka_tool("DeleteRecordsCommand", "--offset-json-file", f.name), check=True, capture_output=True, timeout=120)
 
 
 def send(plant, tenant, first, last):

@@ -202,8 +202,7 @@ def test_estctl(plant, acme):
         with pytest.raises(StepError):
             estctl("partner", *args)
     described = subprocess.run(
-        [plant.stack.kafka_cli, "org.apache.kafka.tools.TopicCommand", "--bootstrap-server",
-         plant.stack.kafka_bootstrap, *plant.stack.kafka_tool_args(), "--describe", "--topic", f"{TOPIC_PREFIX}partner.acme.*"],
+        plant.stack.kafka_tool("TopicCommand", "--describe", "--topic", f"{TOPIC_PREFIX}partner.acme.*"),
         check=True, capture_output=True, text=True, timeout=60).stdout
     assert "retention.ms=604800000" in described and "retention.ms=2592000000" in described
     assert described.count("PartitionCount: 12") == 2

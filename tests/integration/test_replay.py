@@ -326,9 +326,8 @@ def test_a_side_replay_of_the_trail_changes_nothing(trail):
 
 def test_the_stock_tool_on_a_stopped_group_is_a_replay(trail):
     trail.stack.stop_one("audit-1")
-    subprocess.run([trail.stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-                    "--bootstrap-server", trail.stack.kafka_bootstrap, *trail.stack.kafka_tool_args(),
-                    *TRAIL, "--reset-offsets", "--to-earliest", "--execute"], check=True, capture_output=True, timeout=120)
+    subprocess.run(trail.stack.kafka_tool("consumer.group.ConsumerGroupCommand", *TRAIL, "--reset-offsets",
+                                          "--to-earliest", "--execute"), check=True, capture_output=True, timeout=120)
     trail.stack.start_one("audit-1")
     belt.wait_for("the end", lambda: (state_of(trail, "rewind") or ("",))[0] == "done", 60)
     state, done, same = state_of(trail, "rewind")

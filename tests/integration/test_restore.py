@@ -38,8 +38,7 @@ def delete_groups(stack):
     names = [word for group in GROUPS for word in ("--group", group)]
 
     def gone():
-        done = subprocess.run([stack.kafka_cli, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-                               "--bootstrap-server", stack.kafka_bootstrap, *stack.kafka_tool_args(), "--delete", *names],
+        done = subprocess.run(stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--delete", *names),
                               capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
         said[:] = [done.stdout + done.stderr]
         return "successful" in done.stdout
