@@ -199,7 +199,7 @@ def test_an_upload_is_refused_before_its_body(farm):
     with belt.Wire(client.url) as wire:
         fields = (f"X-API-Key: {client.key}", f"Content-Type: {belt.PDF}", "Content-Length: 40000000",
                   "Expect: 100-continue")
-        assert wire.request("POST", "/v1/extract", fields).answer().status == 429
+        assert wire.request("POST", "/v1/extract", fields).answer("POST", "/v1/extract").status == 429
 
 
 def test_events_are_refused_whole(farm):
