@@ -3,7 +3,8 @@
 
 60 partitions with 2,000 records of 1 KB each wait in the log, of so many tenants that no window
 overflows; the handler takes a second. Then the same log once more with a handler that takes no time:
-a client that rests behind a full queue shows there.
+a client that rests behind a full queue shows there. Then all of it again, as an operator replays it,
+with what the service has answered into the same topic in between: small records that are passed over.
 """
 import os
 import sys
@@ -20,6 +21,7 @@ from stack import Stack
 sys.path.insert(0, os.path.join(machine.ROOT, "tests/reference"))
 # pylint: disable=wrong-import-position
 import reference  # noqa: E402
+import replay  # noqa: E402
 
 PARTITIONS, RECORDS, BYTES, TENANTS = 60, 2000, 1024, 20
 MB = 1e6
@@ -95,8 +97,20 @@ def drained(stack, count, verdict):
         began, first = time.monotonic(), count(handled)
         belt.wait_for("nine tenths", lambda: count(handled) >= total * 9 / 10, DRAIN_S, 0.1)
         rate = (count(handled) - first) / (time.monotonic() - began)
+        belt.wait_for("the rest", lambda: count(handled) == total, DRAIN_S, 0.1)
     verdict.line("most while they are handled, private", peak.bytes / MB, most=MOST_MB, unit="MB")
     verdict.line("handled", rate, least=LEAST_RATE, unit="/s")
+    stack.stop_one("reference-1")
+
+
+def replayed(stack, count, verdict):
+    """Memory while all is handled again."""
+    replay.move_back(stack)
+    service = reference.start(stack, 1, **SPACE, ESTEIRA_REPLAY_MAX_RECORDS="10000000")
+    with machine.Peak(service.pid) as peak:
+        belt.wait_for("all of it again", lambda: count("SELECT coalesce(sum(n_done), 0) FROM reference.replay")
+                      >= PARTITIONS * RECORDS, DRAIN_S, 0.2)
+    verdict.line("most while they are handled again, private", peak.bytes / MB, most=MOST_MB, unit="MB")
 
 
 def main():
@@ -107,7 +121,8 @@ def main():
         reference.prepare(stack)
         fill(stack)
         full_windows(stack, verdict)
-        drained(stack, rig.Rig(stack).count, verdict)
+        for stage in (drained, replayed):
+            stage(stack, rig.Rig(stack).count, verdict)
     verdict.exit()
 
 
