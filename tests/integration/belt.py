@@ -331,8 +331,8 @@ class Wire:
         found, self.left = self.left[:size], self.left[size:]
         return found
 
-    def answer(self, method=None, target=None):
-        """The next answer; 1xx ones are answers too."""
+    def answer(self, method, target):
+        """The next answer, to this request (None, None: to none that names a route); 1xx ones are answers too."""
         head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         version, status, _ = (head[0] + " ").split(" ", 2)
         assert version == "HTTP/1.1", head[0]

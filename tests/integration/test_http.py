@@ -64,7 +64,7 @@ def jobs_of(plant):
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed(url, what):
     with Wire(url) as wire:
-        answer = wire.send(MALFORMED[what]).answer()
+        answer = wire.send(MALFORMED[what]).answer(None, None)
         assert answer.status == 400
         answer.problem("bad-request")
         assert answer.header("Connection") == "close"
@@ -252,7 +252,7 @@ def test_expect_continue(plant, url):
     """100 only when the body is wanted; else the final answer in its place."""
     with Wire(url) as wire:
         wire.request("POST", "/v1/extract", upload_head(plant, len(SMALL), "Expect: 100-continue"))
-        assert wire.answer().status == 100
+        assert wire.answer("POST", "/v1/extract").status == 100
         assert wire.send(SMALL).answer("POST", "/v1/extract").status == 202
     with Wire(url) as wire:
         head = ["X-API-Key: uk_00000000_" + "a" * 43, *upload_head(plant, 10)[1:]]

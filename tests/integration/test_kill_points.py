@@ -86,18 +86,15 @@ class Plant:
             return [call["headers"]["webhook-id"] for call in self.receiver.calls
                     if call["body"]["data"]["job_id"] == job_id]
 
-    def groups(self):
-        """estctl groups list."""
-        return json.loads(self.stack.estctl("groups", "list", "--json"))
-
     def at_rest(self):
         """Wait until nothing waits anywhere, no replay is open and no letter."""
-        def rows():
-            return [row for row in self.groups() if any(row[name] for name in OPEN)]
-        belt.wait_for(lambda: f"rest: {rows()}", lambda: not rows(), 120, 0.5)
-        belt.wait_for("the end of all replays", lambda: self.sum("replay WHERE state NOT IN ('done', 'aborted')") == 0, 60)
+        def busy():
+            groups = json.loads(self.stack.estctl("groups", "list", "--json"))
+            return [row for row in groups if any(row[name] for name in OPEN)]
+        belt.wait_for(lambda: f"rest: {busy()}", lambda: not busy(), 120, 0.5)
+        belt.wait_for("the end of all replays", lambda: self.rows("replay WHERE state NOT IN ('done', 'aborted')") == 0, 60)
 
-    def sum(self, what, names=SERVICES):
+    def rows(self, what, names=SERVICES):
         """Rows of a table of the frame, over the schemas of services."""
         return sum(self.rig.count(f"SELECT count(*) FROM {name}.{what}") for name in names)
 
@@ -148,7 +145,7 @@ def test_killed_on_the_way(plant, point, names):
 def test_killed_while_partitions_are_given_back(plant):
     plant.end()
     plant.begin(wait=True, ESTEIRA_FAILPOINT="in_revoke:1")
-    job_id = plant.document()()
+    job_id = belt.wait_for("a document", plant.document())
     plant.begin(2)
     plant.die(SERVICES)
     plant.ready(2)
@@ -171,16 +168,16 @@ def rewind(plant):
 
 @pytest.mark.parametrize("point", ["in_replay_open", "after_replay_open"])
 def test_killed_while_a_replay_begins(plant, point):
-    job_id = plant.document()()
+    job_id = belt.wait_for("a document", plant.document())
     plant.ended_well(job_id)
-    before, replays = plant.state(), {name: plant.sum("replay", [name]) for name in SERVICES}
+    before, replays = plant.state(), {name: plant.rows("replay", [name]) for name in SERVICES}
     plant.end()
     rewind(plant)
     plant.begin(ESTEIRA_FAILPOINT=f"{point}:1")
     plant.die(SERVICES)
     plant.ended_well(job_id)
     assert plant.state() == before
-    assert [name for name in SERVICES if plant.sum("replay", [name]) == replays[name]] == []
+    assert [name for name in SERVICES if plant.rows("replay", [name]) == replays[name]] == []
 
 
 # What each of them writes down of a document; refused, it is a dead letter.
@@ -195,14 +192,14 @@ def test_killed_while_a_letter_is_redriven(plant, name):
     plant.stack.psql(f"""
         CREATE FUNCTION {name}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END $$;
         CREATE TRIGGER refuse BEFORE {WRITES[name]} EXECUTE FUNCTION {name}.refuse()""")
-    job_id = plant.document()()
-    belt.wait_for("a letter", lambda: plant.sum("dead_letter WHERE state = 'open'", [name]), 60)
+    job_id = belt.wait_for("a document", plant.document())
+    belt.wait_for("a letter", lambda: plant.rows("dead_letter WHERE state = 'open'", [name]), 60)
     plant.stack.psql(f"DROP FUNCTION {name}.refuse() CASCADE")
     plant.stack.stop_one(f"{name}-1")
     plant.begin(names=[name], wait=True, ESTEIRA_FAILPOINT="in_redrive:1")
     plant.stack.estctl("dlq", "redrive", "--service", name)
     plant.die([name])
-    belt.wait_for("no letter", lambda: plant.sum("dead_letter WHERE state <> 'redriven'", [name]) == 0, 60)
+    belt.wait_for("no letter", lambda: plant.rows("dead_letter WHERE state <> 'redriven'", [name]) == 0, 60)
     plant.ended_well(job_id)
 
 
@@ -214,7 +211,7 @@ def test_nothing_is_left_over(plant):
         told[topic, fields["ce_id"]].add((fields["ce_type"], record.value()))
     assert [event for event, values in told.items() if len(values) > 1] == []
     for name in TELL:
-        assert plant.sum("outbox", [name]) == 0, name
+        assert plant.rows("outbox", [name]) == 0, name
     assert plant.rig.count("SELECT count(*) FROM intake.jobs") == plant.documents
     jobs = set(plant.stack.psql("SELECT job_id FROM intake.jobs").split())
     kept = [key for key in plant.rig.objects() if re.split("[/.]", key)[1] in jobs]  # the others are swept in ten minutes

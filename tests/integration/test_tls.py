@@ -186,7 +186,7 @@ def make_careful(secured):
 def test_malformed_under_tls(secured, what):
     """The table of the plain port, answered and ended alike, with a farewell."""
     with secured.wire() as wire:
-        answer = wire.send(test_http.MALFORMED[what]).answer()
+        answer = wire.send(test_http.MALFORMED[what]).answer(None, None)
         assert answer.status == 400
         answer.problem("bad-request")
         assert answer.header("Connection") == "close"
