@@ -128,7 +128,7 @@ static void write_scalar(const struct codec_field *field, const void *at, struct
 	if (field->kind == CODEC_INT) {
 		buf_addf(out, "%lld", (long long)*(const int64_t *)at);
 	} else if (field->kind == CODEC_REAL) {
-		buf_addf(out, "%.6g", *(const double *)at);
+		buf_addf(out, "%.6g", *(const double *)at + 0.0); /* -0 would be read as 0 */
 	} else if (field->kind == CODEC_BOOL) {
 		buf_addf(out, "%s", *(const bool *)at ? "true" : "false");
 	} else if (field->kind == CODEC_ID) {

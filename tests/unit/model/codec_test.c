@@ -81,6 +81,24 @@ START_TEST(comes_back_as_it_was)
 }
 END_TEST
 
+START_TEST(a_zero_has_no_sign)
+{
+	struct arena *arena = arena_new(1 << 16);
+	struct buf out = BUF(4096);
+	struct whole whole;
+
+	ck_assert_int_eq(read_whole("{\"text\":\"t\",\"real\":-0.0,\"part\":{\"name\":\"n\"}}",
+				 arena, &whole)
+				 .kind,
+		ERR_OK);
+	ck_assert(whole.real == 0 && signbit(whole.real));
+	ck_assert_int_eq(codec_write(&whole_type, &whole, CODEC_TO_TOPIC, &out).kind, ERR_OK);
+	ck_assert_ptr_nonnull(strstr(out.ptr, "\"real\":0,"));
+	buf_done(&out);
+	arena_free(arena);
+}
+END_TEST
+
 #define NULLS                                                                                      \
 	"{\"text\":\"t\",\"number\":null,\"real\":null,\"id\":null,\"at\":null,"                   \
 	"\"part\":{\"name\":\"n\",\"count\":null},\"parts\":null}"
@@ -416,6 +434,7 @@ int main(void)
 	TCase *tcase = tcase_create("codec");
 
 	tcase_add_test(tcase, comes_back_as_it_was);
+	tcase_add_test(tcase, a_zero_has_no_sign);
 	tcase_add_test(tcase, reads_what_a_newer_writer_sends);
 	tcase_add_test(tcase, reads_exactly);
 	tcase_add_test(tcase, refuses);
