@@ -5,7 +5,6 @@ The group is stopped and moved back to the beginning with Kafka's own tool, as a
 Every record runs through its handler again; nothing is written twice and nothing is sent twice.
 """
 import statistics
-import subprocess
 import sys
 import time
 
@@ -19,15 +18,8 @@ ROUNDS = 3
 
 def move_back(stack):
     """kafka-consumer-groups --reset-offsets --to-earliest, once the group is empty."""
-    command = stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--group", reference.GROUP, "--topic",
-                               reference.TOPIC, "--reset-offsets", "--to-earliest", "--execute")
-    done = None
-
-    def moved():
-        nonlocal done
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.returncode == 0 and "Error" not in done.stdout
-    belt.wait_for(lambda: f"the group to be moved: {done.stdout} {done.stderr}", moved, 60, 1)
+    rig.tell_groups(stack, lambda text: "Error" not in text, "--group", reference.GROUP, "--topic", reference.TOPIC,
+                    "--reset-offsets", "--to-earliest", "--execute")
 
 
 def again(plant, records):

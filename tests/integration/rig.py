@@ -18,6 +18,7 @@ from stack import TOPIC_PREFIX, Stack
 
 GROUP_FAST = {"ESTEIRA_KAFKA_SESSION_MS": "6000"}  # a killed member is forgotten in 6 s, not 45
 TOPICS = ("intake.events", "ocr.jobs", "ocr.events", "audit.trail")
+QUIET = ("lag", "due", "blocked", "overflow", "held", "dead")  # of estctl groups list: each is 0 at rest
 LONG_S = 86400  # so long that neither the deadline nor back-pressure matters
 
 
@@ -57,6 +58,13 @@ class Rig:
         """/metrics of a service, as text."""
         with urllib.request.urlopen(self.services[name].admin + "/metrics", timeout=10) as got:
             return got.read().decode()
+
+    def at_rest(self):
+        """Wait until nothing waits in any group, and no letter is open."""
+        def busy():
+            groups = json.loads(self.stack.estctl("groups", "list", "--json"))
+            return [row for row in groups if any(row[name] for name in QUIET)]
+        belt.wait_for(lambda: f"rest: {busy()}", lambda: not busy(), 120, 0.5)
 
     def objects(self):
         """Every key in the bucket, without the folders that s3proxy shows after an aborted PUT."""
@@ -118,6 +126,19 @@ class Rig:
     def redis(self):
         """A connection to Redis."""
         return Redis(self.stack.redis_socket(10))
+
+
+def tell_groups(stack, is_done, *args):
+    """kafka-consumer-groups, as an operator types it; again while it refuses, because a member is still there.
+    is_done: whether what it printed says so."""
+    said = []
+
+    def told():
+        done = subprocess.run(stack.kafka_tool("consumer.group.ConsumerGroupCommand", *args), capture_output=True,
+                              text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
+        said[:] = [done.stdout + done.stderr]
+        return done.returncode == 0 and is_done(done.stdout)
+    belt.wait_for(lambda: f"the groups' offsets: {said}", told, 90, 1)
 
 
 class Redis:

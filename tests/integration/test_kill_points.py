@@ -4,9 +4,7 @@ knows by heart, under load; here the groups are those that partners have.
 """
 import collections
 import http.client
-import json
 import re
-import subprocess
 
 import pytest
 
@@ -18,7 +16,6 @@ from receiver import Receiver
 SERVICES = ("audit", "ocr", "outreach", "intake")
 TELL = ("ocr", "outreach", "intake")  # audit tells nobody anything
 WORK = ("ocr", "outreach")  # has routes of the kind that takes long
-OPEN = ("lag", "due", "blocked", "overflow", "held", "dead")
 BACK = 6  # records of each partition that a rewind goes back by
 PURGED_S = 90  # what a death keeps ocr from deleting is the purger's a minute after the end
 AWAY = (OSError, http.client.HTTPException)
@@ -87,11 +84,8 @@ class Plant:
                     if call["body"]["data"]["job_id"] == job_id]
 
     def at_rest(self):
-        """Wait until nothing waits anywhere, no replay is open and no letter."""
-        def busy():
-            groups = json.loads(self.stack.estctl("groups", "list", "--json"))
-            return [row for row in groups if any(row[name] for name in OPEN)]
-        belt.wait_for(lambda: f"rest: {busy()}", lambda: not busy(), 120, 0.5)
+        """Wait until nothing waits anywhere and no replay is open."""
+        self.rig.at_rest()
         belt.wait_for("the end of all replays", lambda: self.rows("replay WHERE state NOT IN ('done', 'aborted')") == 0, 60)
 
     def rows(self, what, names=SERVICES):
@@ -155,15 +149,8 @@ def test_killed_while_partitions_are_given_back(plant):
 
 def rewind(plant):
     """The stock tool, on groups whose members have left."""
-    def moved():
-        done = subprocess.run(
-            plant.stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--reset-offsets", "--all-groups", "--all-topics",
-                                   "--shift-by", f"-{BACK}", "--execute"),
-            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
-        said[:] = [done.stdout + done.stderr]
-        return done.returncode == 0 and all(f"esteira.{name}" in done.stdout for name in SERVICES)
-    said = []
-    belt.wait_for(lambda: f"groups moved: {said}", moved, 60, 1)
+    rig.tell_groups(plant.stack, lambda text: all(f"esteira.{name}" in text for name in SERVICES), "--reset-offsets",
+                    "--all-groups", "--all-topics", "--shift-by", f"-{BACK}", "--execute")
 
 
 @pytest.mark.parametrize("point", ["in_replay_open", "after_replay_open"])

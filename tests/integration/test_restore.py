@@ -1,10 +1,8 @@
 """The drill of docs/operate.md: every server of Postgres gone, a backup restored, Kafka's records handled again.
 With the group that chaos knows by heart, under load; and with the product, what becomes of documents."""
 import collections
-import json
 import os
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -24,7 +22,6 @@ import chaos  # noqa: E402
 SEED = int(os.environ.get("ESTEIRA_SEED", "20260101"))
 SERVICES = ("audit", "ocr", "outreach", "intake")
 GROUPS = [f"esteira.{name}" for name in SERVICES]
-QUIET = ("lag", "due", "blocked", "overflow", "held", "dead")
 MANY = 8
 
 
@@ -36,21 +33,7 @@ def test_every_invariant_holds_after_a_restore():
 def delete_groups(stack):
     """By the line of docs/operate.md; the tool refuses while a member is there."""
     names = [word for group in GROUPS for word in ("--group", group)]
-
-    def gone():
-        done = subprocess.run(stack.kafka_tool("consumer.group.ConsumerGroupCommand", "--delete", *names),
-                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=120)
-        said[:] = [done.stdout + done.stderr]
-        return "successful" in done.stdout
-    said = []
-    belt.wait_for(lambda: f"groups deleted: {said}", gone, 90, 1)
-
-
-def at_rest(stack):
-    """Wait until nothing waits anywhere."""
-    def rows():
-        return json.loads(stack.estctl("groups", "list", "--json"))
-    belt.wait_for(lambda: f"rest: {rows()}", lambda: not any(row[name] for row in rows() for name in QUIET), 120, 0.5)
+    rig.tell_groups(stack, lambda text: "successful" in text, "--delete", *names)
 
 
 def documents(plant, what):
@@ -80,10 +63,10 @@ def make_plant(samples):  # pylint: disable=unused-argument
         hooks.post(plant.client("alfa"), "/v1/webhooks",
                    {"url": receiver.url("/all"), "filters": ["document.completed"]}, 201)
         plant.before = documents(plant, "before")
-        at_rest(stack)
+        plant.at_rest()
         stack.operate("backup.sh")
         plant.after = documents(plant, "after")
-        at_rest(stack)
+        plant.at_rest()
         plant.called = calls()
         stack.kill_one("postgres")
         shutil.rmtree(stack.path("postgres"))
@@ -95,7 +78,7 @@ def make_plant(samples):  # pylint: disable=unused-argument
         delete_groups(stack)
         for name in SERVICES:
             stack.start_one(f"{name}-1")
-        at_rest(stack)
+        plant.at_rest()
         yield plant
 
 
